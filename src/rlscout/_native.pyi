@@ -1,0 +1,175 @@
+"""The contract of the native module (one compiled module per processor variant, all alike).
+
+Arrays: `B` positions, `W` words per bitboard, `S` squares, `G` symmetries. A packed position is `uint64[2 * W]`: the stones of
+the side to move, then the opponent's; bit `square % 64` of word `square // 64`. Moves are squares; -1 is a pass.
+Wrong arguments raise ValueError naming what was given and what is allowed; nothing here aborts the process.
+Long calls release the GIL and run on native threads; none calls back into Python.
+"""
+
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+U64 = NDArray[np.uint64]
+I32 = NDArray[np.int32]
+I16 = NDArray[np.int16]
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+I64 = NDArray[np.int64]
+
+VARIANT: str
+"""Which processor variant this module was compiled for: "v2", "v3", "v4" or "generic"."""
+
+def families() -> list[tuple[str, str]]:
+    """The game families that were built in: (pattern of the name, one-line description)."""
+
+def engine(game: str, scoring: str = "empties") -> Engine:
+    """The engine of a game: "othello4", "othello6", "othello8" (":parallel" for the parallel start), "mnk:M,N,K".
+
+    Raises ValueError for an unknown name, naming the families; `scoring` is "empties" or "discs" (ignored by m,n,k)."""
+
+class Engine:
+    """Everything Python may ask of one game. Stateless and safe to share between threads."""
+
+    name: str
+    scoring: str
+    columns: int
+    rows: int
+    squares: int
+    words: int
+    symmetries: int
+    max_plies: int  # passes included
+    min_score: int
+    max_score: int
+
+    def initial(self) -> U64: ...  # [2W]
+    def legal(self, positions: U64) -> U64: ...  # [B, 2W] -> [B, W]; no bit set where the side must pass or the game is over
+    def phase(self, positions: U64) -> U8: ...  # [B]: 0 a move is due, 1 a pass is due, 2 the game is over
+    def play(self, positions: U64, moves: I32) -> U64: ...  # [B, 2W], [B] -> [B, 2W] seen by the next side; ValueError names an illegal move
+    def score(self, positions: U64) -> I32: ...  # [B] finished positions; ValueError where one is not over
+    def transform(self, positions: U64, symmetries: U8) -> U64: ...  # [B, 2W], [B]
+    def canonical(self, positions: U64) -> tuple[U64, U8]: ...  # the least of the symmetric images, and the symmetry that leads to it
+    def symmetry_squares(self) -> I32: ...  # [G, S]: square `s` goes to `table[g, s]`
+    def validate(self, positions: U64) -> None: ...  # ValueError where stones overlap or lie off the board
+    def to_text(self, position: U64, first_to_move: bool) -> str: ...
+    def from_text(self, text: str) -> tuple[U64, bool]: ...
+    def planes(self, positions: U64) -> F32: ...  # [B, 2, rows, columns]: own stones, opponent's stones
+    def values(self, scores: I32, margin: float) -> F32: ...  # [B]: (1 - margin) * sign(score) + margin * score / max_score
+    def perft(self, position: U64, depth: int) -> int: ...  # leaves at `depth` plies; a pass is a ply, a finished game one leaf
+    def solver(self, options: SolverOptions) -> Solver: ...
+    def batched_search(self, options: SearchOptions) -> BatchedSearch: ...
+
+class SolverOptions(TypedDict, total=False):
+    table_mb: int  # memory of the transposition table, default 64
+    threads: int  # default 1: node counts then repeat to the unit
+    ordering: str  # "static" (default), "random"; hints, where given, come first
+    seed: int  # of the random ordering
+    hint_ply: int  # positions at this ply below the root and above are ordered by hints (0: none)
+    statistics: bool  # count nodes and first-move cuts by ply
+
+class SolveProgress(TypedDict):
+    running: bool
+    nodes: int
+    evaluations: int
+    seconds: float
+    lower: int  # proven so far for the root, side to move
+    upper: int
+    ply: int  # of the move last completed nearest the root
+    done: float  # rough share of the current pass, 0..1
+
+class SolveResult(TypedDict):
+    status: str  # "proven", "limit" (nodes, seconds or memory), "stopped", "wanted" (hints are missing: see Solver.wanted)
+    lower: int  # lower <= score <= upper is proven, whatever the status
+    upper: int
+    best_move: int  # a move proven to reach `lower`; -1: pass, none known or game over
+    principal_variation: list[int]  # squares, -1 for passes
+    nodes: int  # positions entered by search and leaf routines, over all calls since the last reset
+    evaluations: int  # static evaluations, counted apart
+    seconds: float
+    nodes_by_ply: I64  # [max_plies + 1], empty without statistics
+    cut_nodes_by_ply: I64  # nodes with a cut
+    first_cuts_by_ply: I64  # of these, where the first move tried cut
+
+class Solver:
+    """Exact alpha-beta over one transposition table. One job at a time; the table is kept between jobs until `reset`."""
+
+    def start(self, position: U64, lower: int | None = None, upper: int | None = None, nodes: int | None = None, seconds: float | None = None) -> None:
+        """Starts proving the score inside (lower, upper) (default: all scores) and returns at once."""
+    def progress(self) -> SolveProgress: ...
+    def wait(self, seconds: float) -> bool: ...  # True when the job has ended
+    def stop(self) -> None: ...  # asks the job to end; it does within milliseconds
+    def result(self) -> SolveResult: ...  # of the job that has ended
+    def wanted(self) -> U64: ...  # [n, 2W]: positions at plies <= hint_ply that the last job met without a hint
+    def add_hints(self, positions: U64, policy: F32, value: F32) -> None: ...  # [n, 2W], [n, S], [n]; orders moves, never decides truth
+    def reset(self) -> None: ...  # forgets table, hints and counters
+    def start_certificate(self, position: U64, path: str, lower: int, upper: int, leaf_empties: int, seconds: float | None = None) -> None:
+        """Starts writing the certificate that `lower <= score(position) <= upper`; what the table lost is proved again.
+
+        Ends like a solve: poll `progress`, `wait`, `result`; the file appears (atomically) only when it is complete.
+        `leaf_empties`: positions with at most this many empty squares are left to the checker's own search; 0: down to finished games."""
+
+class SearchOptions(TypedDict, total=False):
+    mode: str  # "selfplay": games against itself; "duel": player 0 against player 1; "analysis": fixed positions, one search each
+    players: list[str]  # one or two of "network", "rollouts"
+    games: int  # games in flight (trees in the arena)
+    total_games: int  # stop after this many games; 0: for ever. A duel plays pairs: game 2i and 2i+1 share an opening, colours swapped
+    first_game: int  # number of the first game: game id -> generator, so a run may go on where another stopped
+    simulations: int
+    c_puct: float
+    fpu: float  # value of an unvisited child below its parent's value
+    noise_alpha: float  # Dirichlet over legal moves at the root; 0: none. Scaled as alpha * 10 / legal moves where noise_scaled
+    noise_weight: float
+    temperature: float
+    temperature_plies: int  # moves are sampled by visits^(1/temperature) for the first plies, the most visited after
+    opening_plies: int  # random legal moves before the search begins (duels: distinct openings)
+    margin: float
+    reuse_tree: bool
+    symmetries: bool  # evaluate under a symmetry chosen by hash(seed, position)
+    seed: int
+    threads: int
+
+class FinishedGames(TypedDict):
+    """`n` games with `t` searched positions in all, in order of game and ply."""
+
+    game: I64  # [n] game numbers
+    length: I32  # [n] positions of each game in the arrays below
+    score: I32  # [n] of the finished game, for the side that moved first at ply 0
+    player_first: U8  # [n] which player moved first (duel)
+    positions: U64  # [t, 2W]
+    visits: NDArray[np.uint16]  # [t, S]
+    value: F32  # [t] root value of the search, side to move
+    outcome: I32  # [t] final score, side to move
+    move: I32  # [t] the square played
+    ply: I32  # [t]
+    player: U8  # [t] who searched
+
+class RootStatistics(TypedDict):
+    visits: I32  # [B, S]
+    prior: F32  # [B, S]
+    value: F32  # [B, S] mean value of each move, for the side to move at the root; NaN where not visited
+    root_value: F32  # [B]
+
+class SearchCounters(TypedDict):
+    simulations: int
+    evaluations: int  # leaves given out by gather
+    rollouts: int
+    moves: int
+    games: int
+    nodes: int
+    tree_bytes: int
+
+class BatchedSearch:
+    """Many games, one tree each, one leaf per tree and round. Not safe to call from two threads at once."""
+
+    def set_positions(self, positions: U64) -> None: ...  # mode "analysis": the roots [B, 2W], B <= games
+    def gather(self, player: int, positions: U64, legal: U64, seconds: float = 0.1) -> int:
+        """Advances every game until it waits for a network or `seconds` have passed; writes up to len(positions) leaves
+        of `player` (packed [n, 2W], legal [n, W], symmetry applied) and returns n. Rollout players are served inside."""
+    def scatter(self, player: int, policy: F32, value: F32) -> None:
+        """Backs up the answers to the last gather of `player`, in its order: policy [n, S] (probabilities or any
+        non-negative weights; renormalised over legal moves), value [n] (side to move)."""
+    def take_games(self) -> FinishedGames: ...  # games finished since the last call
+    def root_statistics(self) -> RootStatistics: ...  # mode "analysis"
+    def finished(self) -> bool: ...  # total_games reached, or every analysis done
+    def counters(self) -> SearchCounters: ...
