@@ -44,19 +44,29 @@ class Engine:
     max_score: int
 
     def initial(self) -> U64: ...  # [2W]
-    def legal(self, positions: U64) -> U64: ...  # [B, 2W] -> [B, W]; no bit set where the side must pass or the game is over
+    def legal(
+        self, positions: U64
+    ) -> U64: ...  # [B, 2W] -> [B, W]; no bit set where the side must pass or the game is over
     def phase(self, positions: U64) -> U8: ...  # [B]: 0 a move is due, 1 a pass is due, 2 the game is over
-    def play(self, positions: U64, moves: I32) -> U64: ...  # [B, 2W], [B] -> [B, 2W] seen by the next side; ValueError names an illegal move
+    def play(
+        self, positions: U64, moves: I32
+    ) -> U64: ...  # [B, 2W], [B] -> [B, 2W] seen by the next side; ValueError names an illegal move
     def score(self, positions: U64) -> I32: ...  # [B] finished positions; ValueError where one is not over
     def transform(self, positions: U64, symmetries: U8) -> U64: ...  # [B, 2W], [B]
-    def canonical(self, positions: U64) -> tuple[U64, U8]: ...  # the least of the symmetric images, and the symmetry that leads to it
+    def canonical(
+        self, positions: U64
+    ) -> tuple[U64, U8]: ...  # the least of the symmetric images, and the symmetry that leads to it
     def symmetry_squares(self) -> I32: ...  # [G, S]: square `s` goes to `table[g, s]`
     def validate(self, positions: U64) -> None: ...  # ValueError where stones overlap or lie off the board
     def to_text(self, position: U64, first_to_move: bool) -> str: ...
     def from_text(self, text: str) -> tuple[U64, bool]: ...
     def planes(self, positions: U64) -> F32: ...  # [B, 2, rows, columns]: own stones, opponent's stones
-    def values(self, scores: I32, margin: float) -> F32: ...  # [B]: (1 - margin) * sign(score) + margin * score / max_score
-    def perft(self, position: U64, depth: int) -> int: ...  # leaves at `depth` plies; a pass is a ply, a finished game one leaf
+    def values(
+        self, scores: I32, margin: float
+    ) -> F32: ...  # [B]: (1 - margin) * sign(score) + margin * score / max_score
+    def perft(
+        self, position: U64, depth: int
+    ) -> int: ...  # leaves at `depth` plies; a pass is a ply, a finished game one leaf
     def solver(self, options: SolverOptions) -> Solver: ...
     def batched_search(self, options: SearchOptions) -> BatchedSearch: ...
 
@@ -79,7 +89,9 @@ class SolveProgress(TypedDict):
     done: float  # rough share of the current pass, 0..1
 
 class SolveResult(TypedDict):
-    status: str  # "proven", "limit" (nodes, seconds or memory), "stopped", "wanted" (hints are missing: see Solver.wanted)
+    status: (
+        str  # "proven", "limit" (nodes, seconds or memory), "stopped", "wanted" (hints are missing: see Solver.wanted)
+    )
     lower: int  # lower <= score <= upper is proven, whatever the status
     upper: int
     best_move: int  # a move proven to reach `lower`; -1: pass, none known or game over
@@ -94,16 +106,27 @@ class SolveResult(TypedDict):
 class Solver:
     """Exact alpha-beta over one transposition table. One job at a time; the table is kept between jobs until `reset`."""
 
-    def start(self, position: U64, lower: int | None = None, upper: int | None = None, nodes: int | None = None, seconds: float | None = None) -> None:
+    def start(
+        self,
+        position: U64,
+        lower: int | None = None,
+        upper: int | None = None,
+        nodes: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
         """Starts proving the score inside (lower, upper) (default: all scores) and returns at once."""
     def progress(self) -> SolveProgress: ...
     def wait(self, seconds: float) -> bool: ...  # True when the job has ended
     def stop(self) -> None: ...  # asks the job to end; it does within milliseconds
     def result(self) -> SolveResult: ...  # of the job that has ended
     def wanted(self) -> U64: ...  # [n, 2W]: positions at plies <= hint_ply that the last job met without a hint
-    def add_hints(self, positions: U64, policy: F32, value: F32) -> None: ...  # [n, 2W], [n, S], [n]; orders moves, never decides truth
+    def add_hints(
+        self, positions: U64, policy: F32, value: F32
+    ) -> None: ...  # [n, 2W], [n, S], [n]; orders moves, never decides truth
     def reset(self) -> None: ...  # forgets table, hints and counters
-    def start_certificate(self, position: U64, path: str, lower: int, upper: int, leaf_empties: int, seconds: float | None = None) -> None:
+    def start_certificate(
+        self, position: U64, path: str, lower: int, upper: int, leaf_empties: int, seconds: float | None = None
+    ) -> None:
         """Starts writing the certificate that `lower <= score(position) <= upper`; what the table lost is proved again.
 
         Ends like a solve: poll `progress`, `wait`, `result`; the file appears (atomically) only when it is complete.
@@ -118,7 +141,9 @@ class SearchOptions(TypedDict, total=False):
     simulations: int
     c_puct: float
     fpu: float  # value of an unvisited child below its parent's value
-    noise_alpha: float  # Dirichlet over legal moves at the root; 0: none. Scaled as alpha * 10 / legal moves where noise_scaled
+    noise_alpha: (
+        float  # Dirichlet over legal moves at the root; 0: none. Scaled as alpha * 10 / legal moves where noise_scaled
+    )
     noise_weight: float
     temperature: float
     temperature_plies: int  # moves are sampled by visits^(1/temperature) for the first plies, the most visited after

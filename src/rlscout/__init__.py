@@ -1,0 +1,1 @@
+"""Learn a board game by self-play, then solve it, with a proof others can check."""

@@ -1,0 +1,69 @@
+"""Config: flags over environment over file; what is unknown or out of bounds is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlscout import config
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def test_the_documented_file_is_the_default() -> None:
+    assert (CONFIGS / "othello6.toml").read_text() == config.document(config.Config())
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_file_loads(path: Path) -> None:
+    loaded = config.load(path, environment={})
+    assert loaded.data == f"data/{path.stem}"
+
+
+def test_flags_over_environment_over_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('game = "tictactoe"\n[train]\nbatch = 8\nwindow = 100\n[duel]\nelo1 = 7\n')
+    environment = {"RLSCOUT_TRAIN_BATCH": "16", "RLSCOUT_DUEL_ELO1": "8", "RLSCOUT_VARIANT": "v3", "HOME": "/"}
+    loaded = config.load(file, {"train.batch": "32"}, environment)
+    assert (loaded.game, loaded.train.batch, loaded.train.window, loaded.duel.elo1) == ("tictactoe", 32, 100, 8.0)
+    assert loaded.data == "data/mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[trian]\nbatch = 8\n", "unknown key 'trian'.*did you mean 'train'"),
+        ("[train]\nbatches = 8\n", r"unknown key 'train.batches' in section \[train\]; did you mean 'batch'"),
+        ("[train]\nbatch = 0\n", "train.batch = 0: allowed is 1 to"),
+        ("[train]\nbatch = true\n", "train.batch = True: this setting is int"),
+        ('[train]\nbatch = "many"\n', "train.batch = 'many': this setting is int"),
+        ("train = 3\n", "'train' is a section"),
+        ('scoring = "stones"\n', "scoring = 'stones': allowed are empties, discs"),
+        ("[duel]\nelo0 = 5\nelo1 = 5\n", "elo1 = 5 must be above elo0 = 5"),
+        ("[duel]\ngames = 3\n", "games = 3 must be even"),
+        ("[duel]\nalpha = nan\n", "duel.alpha = nan: allowed is"),
+        ("game = \n", "not valid TOML"),
+    ],
+)
+def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        config.load(file, environment={})
+
+
+def test_bad_flags_and_environment_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="--set: unknown key 'selfplay.gmaes'.*did you mean 'games'"):
+        config.load(None, {"selfplay.gmaes": "3"}, {})
+    with pytest.raises(ValueError, match="environment: unknown key 'train.bach'.*did you mean 'batch'"):
+        config.load(None, {}, {"RLSCOUT_TRAIN_BACH": "3"})
+    with pytest.raises(ValueError, match="no config file 'othelo6'; did you mean 'othello6'"):
+        config.load("othelo6", {}, {})
+
+
+def test_a_documented_config_reads_back(tmp_path: Path) -> None:
+    changed = config.load(None, {"train.batch": "77", "solve.position": 'a"b\\c', "data": "here"}, {})
+    file = tmp_path / "again.toml"
+    file.write_text(config.document(changed))
+    assert config.load(file, environment={}) == changed
