@@ -1,0 +1,281 @@
+"""What a run remembers: samples, models, duels, claims and metrics, behind a few small protocols.
+
+`open_store` gives a `Store`: a folder on this machine (SQLite) or a server (`tcp://...`); callers cannot tell them apart.
+
+* A write returns only when it is durable: what was acknowledged is there after a `kill -9` at any moment. After a power
+  loss the last seconds of samples, metrics and progress may be missing (SQLite's NORMAL), while models, promotions,
+  claims and certificates are flushed to the disk before the call returns (FULL). Either way the database holds a prefix
+  of the writes, in order: nothing kept ever refers to something lost.
+* Every write is idempotent: sending it again changes nothing.
+* Wrong arguments raise ValueError naming what was given and what is allowed. Everything else that may go wrong (no room
+  on the disk, a damaged file, no answer from the server) raises StoreError, and leaves what was stored before intact.
+* A store may be shared between threads; their calls take turns.
+
+Arrays: `T` positions, `W` words per bitboard, `S` squares. Numbers are seen by the side to move unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Evaluation = Literal["+", "-"]
+"""Of a model: "+" it was promoted, "-" it was not."""
+
+Grade = Literal["checked", "re-runnable"]
+"""Of a certificate: every leaf is checked by the checker itself, or leaves carry bounds and options to run again."""
+
+
+class StoreError(Exception):
+    """The store could not do what was asked, through no fault of the arguments; the text says what may help."""
+
+
+class GameSamples(msgspec.Struct, frozen=True, eq=False):
+    """One finished game of self-play: its searched positions, in order."""
+
+    game: str  # unique in the database for ever, such as "SEED:NUMBER"; a game already there is not stored again
+    produced_by_model: int  # 0: no network
+    positions: NDArray[np.uint64]  # [T, 2W] packed
+    visits: NDArray[np.uint16]  # [T, S]
+    outcome: NDArray[np.int16]  # [T] exact final score
+    value: NDArray[np.float32]  # [T] root value of the search, finite
+    ply: NDArray[np.int16]  # [T]
+    move: NDArray[np.int16]  # [T] the square played
+
+
+class SampleBatch(msgspec.Struct, frozen=True, eq=False):
+    """Samples in the order in which they were stored. No samples: every array has length 0."""
+
+    last_id: int  # pass it as `after_id` to go on from here
+    ids: NDArray[np.int64]  # [T] ascending
+    games: NDArray[np.int64]  # [T] number of the game in this database, equal for samples of one game
+    produced_by_model: NDArray[np.int32]  # [T]
+    positions: NDArray[np.uint64]  # [T, 2W]
+    visits: NDArray[np.uint16]  # [T, S]
+    outcome: NDArray[np.int16]  # [T]
+    value: NDArray[np.float32]  # [T]
+    ply: NDArray[np.int16]  # [T]
+    move: NDArray[np.int16]  # [T]
+
+
+class SampleCounts(msgspec.Struct, frozen=True):
+    games: int  # ever stored
+    last_id: int  # of the newest sample; also the number of samples ever stored
+    kept: int  # samples that the clean-up has left
+    by_model: dict[int, int]  # of those kept
+
+
+class Model(msgspec.Struct, frozen=True):
+    id: int  # 0: no network
+    key: str
+    parent: int
+    step: int  # training step
+    created: float  # seconds since the epoch
+    evaluation: Evaluation | None  # None: pending
+    info: dict[str, Any]
+    has_weights: bool  # False for model 0, and once cleaned up
+
+
+class TrainingState(msgspec.Struct, frozen=True):
+    """All that training needs to go on after a kill."""
+
+    step: int
+    last_sample_id: int  # samples up to this one were received; the clean-up spares all later ones
+    data: bytes  # weights and optimizer (safetensors)
+
+
+class DuelGame(msgspec.Struct, frozen=True):
+    number: int  # games 2i and 2i + 1 are a pair: one opening, colours swapped
+    candidate_first: bool
+    score: int  # for the candidate
+    moves: list[int]  # squares from the initial position, opening included; -1 is a pass
+
+
+class Duel(msgspec.Struct, frozen=True):
+    id: int
+    candidate: int
+    baseline: int
+    options: dict[str, Any]  # all that the games depend on: simulations, seed, openings, bounds of the test ...
+    wins: int  # of the candidate, counted from the games stored
+    draws: int
+    losses: int
+    llr: float | None  # log-likelihood ratio of the sequential test
+    elo: float | None  # candidate over baseline, with the ends of its error bar; may be infinite
+    elo_low: float | None
+    elo_high: float | None
+    verdict: str | None  # None while the duel is running
+    created: float  # seconds since the epoch
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """`lower <= score(position) <= upper`, proven."""
+
+    scoring: str
+    position: str  # text form, symmetric positions are not merged
+    lower: int
+    upper: int
+    nodes: int
+    evaluations: int
+    seconds: float
+    options: dict[str, Any]
+    id: int = 0  # given by the store
+    created: float = 0.0  # seconds since the epoch, given by the store
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    path: str
+    claim: int  # id of the claim it proves
+    grade: Grade
+
+
+class Metric(msgspec.Struct, frozen=True):
+    time: float  # seconds since the epoch
+    source: str  # who measured: "selfplay", "train", ...
+    name: str
+    value: float
+
+
+class StoreInfo(msgspec.Struct, frozen=True):
+    game: str
+    version: str  # of rlscout, where the database is
+    path: str  # of the database, where it is
+
+
+class CleanedUp(msgspec.Struct, frozen=True):
+    samples: int
+    models: int
+    more: bool  # True: call again, there is more to remove
+
+
+class SampleStore(Protocol):
+    def add_games(self, games: Sequence[GameSamples]) -> int:
+        """Stores whole games, all or none, and returns how many were new. ValueError where an array has the wrong type
+        or shape, or a model does not exist."""
+
+    def read_samples(self, after_id: int, limit: int = 50_000) -> SampleBatch:
+        """The samples with `id > after_id`, oldest first, at most `limit`. Ids follow the order of the commits, so that
+        a reader that passes on `last_id` gets every sample once."""
+
+    def sample_counts(self) -> SampleCounts: ...
+
+
+class ModelStore(Protocol):
+    def add_model(self, key: str, weights: bytes, parent: int, step: int, info: dict[str, Any]) -> int:
+        """Stores a candidate and returns its id: of the model stored under `key` before, where there is one."""
+
+    def models(self) -> list[Model]:
+        """All, oldest first; the first is model 0."""
+
+    def weights(self, model: int) -> bytes:
+        """ValueError where the model does not exist or its weights are gone."""
+
+    def best_model(self) -> int:
+        """The newest promoted model; 0 where there is none."""
+
+    def pending_models(self) -> list[int]:
+        """Candidates without an evaluation, oldest first."""
+
+    def set_evaluation(self, model: int, evaluation: Evaluation) -> None:
+        """Final: ValueError where the model has the other evaluation."""
+
+    def save_training(self, state: TrainingState) -> None:
+        """Replaces the state saved before, at once or not at all."""
+
+    def load_training(self) -> TrainingState | None: ...
+
+
+class DuelStore(Protocol):
+    def open_duel(self, candidate: int, baseline: int, options: dict[str, Any]) -> Duel:
+        """The duel of these two under these options: the one begun before, where there is one."""
+
+    def add_duel_games(
+        self, duel: int, games: Sequence[DuelGame], llr: float, elo: float, elo_low: float, elo_high: float
+    ) -> Duel:
+        """Keeps finished games (by number) and where the test stands with them; a killed duel goes on from there."""
+
+    def finish_duel(self, duel: int, verdict: str, evaluation: Evaluation | None) -> Duel:
+        """Writes the verdict and, unless None, the evaluation of the candidate, in one flushed transaction. Final:
+        ValueError where another verdict or evaluation was given before."""
+
+    def duels(self) -> list[Duel]:
+        """All, oldest first."""
+
+    def duel_games(self, duel: int) -> list[DuelGame]:
+        """In order of number."""
+
+
+class ClaimStore(Protocol):
+    def add_claim(self, claim: Claim) -> Claim:
+        """Stores what a solver has proven and returns it with its id. ValueError where it contradicts a claim about the
+        same position: one of the two proofs is wrong."""
+
+    def claims(self, position: str | None = None) -> list[Claim]:
+        """Of one position or of all, oldest first."""
+
+    def bounds(self, scoring: str, position: str) -> tuple[int, int] | None:
+        """All claims about a position taken together: (lower, upper), None where there is none."""
+
+    def add_certificate(self, certificate: Certificate) -> None:
+        """Replaces what was known about a certificate at the same path."""
+
+    def certificates(self) -> list[Certificate]: ...
+
+
+class MetricStore(Protocol):
+    def add_metrics(self, metrics: Sequence[Metric]) -> None:
+        """One value per time, source and name: the first one stays."""
+
+    def read_metrics(self, name: str, since: float = 0.0) -> list[Metric]:
+        """The values of `name` with `time >= since`, in order of time."""
+
+
+class RunStore(Protocol):
+    """What the run is: small texts by key ("game" is fixed; config, code version, seed, phase ...)."""
+
+    def set_run_value(self, key: str, value: str) -> None: ...
+
+    def run_values(self) -> dict[str, str]: ...
+
+
+class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStore, Protocol):
+    """All of it, in one database that holds one game."""
+
+    def ping(self) -> StoreInfo: ...
+
+    def clean_up(self, keep_samples: int, keep_models: int) -> CleanedUp:
+        """Removes a bounded share of what is old, in well under a second; `more` says whether to call again.
+
+        Whole games go, oldest first, as long as `keep_samples` samples stay and training has received the game: samples
+        that no training has read are never removed, however many they are. The weights of models that were not promoted
+        go, except the newest `keep_models`; those of promoted and pending models stay, and so do all rows of models."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_store(
+    where: str | Path, game: str | None = None, *, keys: Path | None = None, timeout: float = 30.0
+) -> Store:
+    """Opens a folder or database file of this machine, or connects to a server (`tcp://host:port`).
+
+    With `game`, a local database that is not there yet is made; ValueError where the database holds another game.
+    `keys`: folder of CURVE keys for a server (see `keys.make_keys`). `timeout`: seconds after which a call to a server
+    that does not answer raises StoreError; until then it is sent again, across restarts of the server."""
+    if "://" in str(where):
+        from rlscout.storage.remote import connect
+
+        return connect(str(where), game, keys, timeout)
+    from rlscout.storage.local import LocalStore
+
+    return LocalStore(Path(where), game)
