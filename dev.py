@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""One door to the checkout: makes the environment, builds what changed, then runs a command.
+
+    python3 dev.py run [ARGS]     learn and solve (`rlscout run`); ARGS are its own, as in `run configs/othello4.toml --minutes 2`
+    python3 dev.py test [ARGS]    the test suite; ARGS go to pytest
+    python3 dev.py lint           every static check
+    python3 dev.py bench [ARGS]   node counts and the signature (`rlscout bench`)
+    python3 dev.py soak [ARGS]    long fuzzing and kill tests; ARGS go to pytest
+    python3 dev.py setup          the environment and the build alone
+    python3 dev.py clean          removes the environment and everything built
+
+The environment is .venv beside this file, filled by pip (or `uv pip`, where uv is on PATH) with the versions of constraints.txt
+from wherever the user's pip is configured to look. It is made once; later starts compare two stamps and go straight on.
+
+    python3 dev.py --no-venv COMMAND
+
+uses the interpreter that it is called with instead, installs nothing and needs no network: torch and the other dependencies of
+pyproject.toml must be there already.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 -- said in words, before the syntax and modules of newer versions are met
+    sys.exit(
+        "rlscout needs Python 3.11 or newer, and this is Python %d.%d: start dev.py with a newer one."
+        % sys.version_info[:2]
+    )
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "rlscout-stamp.json"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+EXTRAS = {
+    "run": ["onnx"],
+    "bench": ["onnx"],
+    "setup": ["onnx"],
+    "test": ["onnx", "test"],
+    "soak": ["onnx", "test"],
+    "lint": ["onnx", "test", "lint"],
+}
+
+
+def fail(sentence: str) -> NoReturn:
+    print(f"dev.py: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def say(sentence: str) -> None:
+    print(f"dev.py: {sentence}", file=sys.stderr, flush=True)
+
+
+def call(command: list[str | Path], env: Mapping[str, str] | None = None) -> None:
+    """Runs a step of the set-up in sight of the user; where it fails, its own output has said why."""
+    say("$ " + " ".join(os.path.relpath(part, ROOT) if isinstance(part, Path) else part for part in command))
+    status = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False).returncode
+    if status:
+        fail(f"the step above failed (status {status}).")
+
+
+# What must be there
+
+
+def check_compiler() -> None:
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    compiler = next((path for name in names if (path := shutil.which(name.split()[0]))), None)
+    advice = "Debian, Ubuntu: apt install g++; macOS: xcode-select --install"
+    if compiler is None:
+        fail(f"a C++20 compiler is needed, and none of {', '.join(names)} is on PATH ({advice}).")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.cpp")
+        source.write_text("#include <bit>\n#include <concepts>\nstatic_assert(std::popcount(7u) == 3);\n")
+        probe = [compiler, "-std=c++20", "-c", str(source), "-o", os.devnull]
+        if subprocess.run(probe, capture_output=True, check=False).returncode:
+            fail(f"a C++20 compiler is needed, and {compiler} does not compile C++20 ({advice}).")
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        fail("the C headers of Python are needed, and this Python came without them (Debian, Ubuntu: apt install python3-dev).")
+
+
+def tool_is_there(name: str, at_least: tuple[int, ...]) -> bool:
+    path = shutil.which(name)
+    if path is None:
+        return False
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(\d+)\.(\d+)", answer)
+    return found is not None and (int(found[1]), int(found[2])) >= at_least
+
+
+def missing_tools() -> list[str]:
+    tools = {"cmake": (3, 25), "ninja": (1, 10)}
+    return [name for name, at_least in tools.items() if not tool_is_there(name, at_least)]
+
+
+# Stamps: what the environment was made from
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(len(part).to_bytes(8, "little") + part)
+    return sha.hexdigest()
+
+
+def build_digest() -> str:
+    """Changes with everything that an installed build depends on; the Python sources are used in place."""
+    files = [ROOT / "CMakeLists.txt", ROOT / "pyproject.toml", ROOT / "src/rlscout/__init__.py"]
+    files += sorted(path for path in (ROOT / "native").rglob("*") if path.is_file())
+    settings = [os.environ.get(name, "").encode() for name in ("CXX", "CXXFLAGS", "CMAKE_ARGS")]
+    return digest([part for path in files for part in (str(path).encode(), path.read_bytes())] + settings)
+
+
+def packages_digest() -> str:
+    return digest(
+        [
+            str(ROOT).encode(),
+            sys.version.encode(),
+            (ROOT / "constraints.txt").read_bytes(),
+            json.dumps([PROJECT["build-system"], PROJECT["project"]]).encode(),
+        ]
+    )
+
+
+def read_stamp() -> dict[str, object]:
+    try:
+        stamp = json.loads(STAMP.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+# The environment
+
+
+def make_venv() -> None:
+    if (VENV / "bin/python").exists() and (VENV / "bin/pip").exists():
+        return
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        fail("Python's venv module is needed, and this Python came without it (Debian, Ubuntu: apt install python3-venv).")
+    call([sys.executable, "-m", "venv", "--clear", VENV])
+
+
+def pip_settings() -> dict[str, list[str]]:
+    """The user's own settings of pip, from its files and its environment variables: name -> values."""
+    listing = subprocess.run([VENV / "bin/pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    settings: dict[str, list[str]] = {}
+    for key, _, value in (line.partition("=") for line in listing.splitlines()):
+        settings.setdefault(key.rpartition(".")[2], []).extend(str(ast.literal_eval(value)).split())
+    return settings
+
+
+def installer() -> list[str | Path]:
+    """`pip install`, or `uv pip install` told what the user told pip."""
+    uv = shutil.which("uv")
+    if uv is None:
+        return [VENV / "bin/python", "-m", "pip", "install", "--disable-pip-version-check"]
+    command: list[str | Path] = [uv, "pip", "install", "--python", VENV / "bin/python", "--index-strategy", "unsafe-best-match"]
+    settings = pip_settings()
+    for name in ("index-url", "extra-index-url", "find-links", "constraint"):
+        for value in settings.get(name, []):
+            command += [f"--{name}", value]
+    return command
+
+
+def mention_cpu_build() -> None:
+    """The plain torch for Linux brings CUDA along; says so where nothing here could use it. The choice stays the user's."""
+    if sys.platform != "linux" or Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi"):
+        return
+    if not {"index-url", "extra-index-url", "find-links"} & pip_settings().keys():
+        say("no NVIDIA driver here: torch from the default index brings CUDA along (about 3 GB). Its CPU build is 0.2 GB; "
+            "pytorch.org says how to point pip at it (then start again).")
+
+
+def install_packages(extras: list[str]) -> None:
+    wanted = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"] + missing_tools()
+    for extra in extras:
+        wanted += PROJECT["project"]["optional-dependencies"][extra]
+    mention_cpu_build()
+    call([*installer(), "-c", ROOT / "constraints.txt", *wanted])
+
+
+def prepare_venv(extras: list[str]) -> None:
+    """Brings .venv up to date; where both stamps match that is a few milliseconds."""
+    stamp = read_stamp()
+    os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["VIRTUAL_ENV"] = str(VENV)
+    packages, build = packages_digest(), build_digest()
+    known = stamp["extras"] if stamp.get("packages") == packages and isinstance(stamp.get("extras"), list) else None
+    fresh = (VENV / "bin/rlscout").exists()
+    if fresh and known is not None and set(extras) <= set(known) and stamp.get("build") == build:
+        return
+    check_compiler()
+    make_venv()
+    if known is None or not set(extras) <= set(known):
+        known = sorted({*(known or []), *extras})
+        install_packages(known)
+    if not fresh or stamp.get("build") != build:
+        call([*installer(), "--no-build-isolation", "--no-deps", "-v", "-e", ROOT])
+    STAMP.write_text(json.dumps({"packages": packages, "extras": known, "build": build}), "utf-8")
+
+
+def prepare_interpreter(extras: list[str]) -> None:
+    """--no-venv: checks that the interpreter has what is needed, builds with CMake alone, and runs from the source folder."""
+    wanted = PROJECT["project"]["dependencies"] + ["nanobind>=3.1"]
+    wanted += [package for extra in extras if extra != "onnx" for package in PROJECT["project"]["optional-dependencies"][extra]]
+    missing = [requirement for requirement in wanted if not requirement_is_met(requirement)]
+    if missing:
+        fail(f"--no-venv: {sys.executable} lacks {', '.join(missing)}.")
+    if missing_tools():
+        fail(f"--no-venv: {' and '.join(missing_tools())} needed (cmake 3.25, ninja 1.10 or newer) on PATH.")
+    build = ROOT / "build" / f"no-venv-{sys.implementation.cache_tag}"
+    os.environ["PATH"] = f"{build / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["PYTHONPATH"] = f"{ROOT / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(os.pathsep)
+    stamp = build / "rlscout-stamp"
+    digest_now = build_digest()
+    if stamp.exists() and stamp.read_text() == digest_now:
+        return
+    check_compiler()
+    call(["cmake", "-S", ROOT, "-B", build, "-G", "Ninja", f"-DPython_EXECUTABLE={sys.executable}"])
+    call(["cmake", "--build", build])
+    stamp.write_text(digest_now)
+
+
+def requirement_is_met(requirement: str) -> bool:
+    name, _, bound = re.sub(r"\s", "", requirement).replace("==", ">=").partition(">=")
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+    def release(text: str) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", text.partition("+")[0])[:3]]
+
+    return release(version) >= release(bound)
+
+
+# Commands
+
+
+def lint(python: str) -> int:
+    """Every static check, all of them even where one fails."""
+    native = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "native").rglob("*") if path.suffix in {".h", ".cpp"})
+    checks = [
+        [python, "-m", "ruff", "check", "."],
+        [python, "-m", "mypy"],
+        ["lint-imports"],
+        ["clang-format", "--dry-run", "-Werror", *native],
+        [python, "tools/check_includes.py"],
+        [python, "tools/check_paths.py"],
+    ]
+    failed = []
+    for check in checks:
+        say("$ " + " ".join(check[:6]) + (" ..." if len(check) > 6 else ""))
+        if subprocess.run(check, cwd=ROOT, check=False).returncode:
+            failed.append(check[2] if check[1] == "-m" else check[1] if check[0] == python else check[0])
+    say(f"lint: {len(checks) - len(failed)} of {len(checks)} checks passed" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+def clean() -> None:
+    for name in (".venv", "build", "dist", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".import_linter_cache"):
+        shutil.rmtree(ROOT / name, ignore_errors=True)
+    for library in (ROOT / "src").rglob("*.so"):
+        library.unlink()
+    for cache in [*(ROOT / "src").rglob("__pycache__"), *(ROOT / "tests").rglob("__pycache__")]:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def main(arguments: list[str]) -> int:
+    no_venv = arguments[:1] == ["--no-venv"]
+    command, *rest = arguments[1 if no_venv else 0 :] or ["--help"]
+    if command in ("-h", "--help"):
+        print(__doc__)
+        return 0
+    if command == "clean":
+        clean()
+        return 0
+    if command not in EXTRAS:
+        fail(f"{command} is no command; there are {', '.join([*EXTRAS, 'clean'])}.")
+    if no_venv:
+        prepare_interpreter(EXTRAS[command])
+        python = sys.executable
+    else:
+        prepare_venv(EXTRAS[command])
+        python = str(VENV / "bin/python")
+    if command == "setup":
+        return 0
+    if command == "lint":
+        return lint(python)
+    start = {
+        "run": ["-m", "rlscout", "run"],
+        "bench": ["-m", "rlscout", "bench"],
+        "test": ["-m", "pytest", "-m", "not soak"],
+        "soak": ["-m", "pytest", "-m", "soak"],
+    }[command]
+    if command in ("test", "soak"):
+        os.chdir(ROOT)
+    os.execv(python, [python, *start, *rest])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,5 @@
+"""`python -m rlscout` is the command `rlscout`."""
+
+from rlscout.cli import main
+
+main()
