@@ -1,0 +1,65 @@
+// The one virtual boundary: what Python may ask of a game. Each call is a whole job on arrays, never a single move.
+//
+// B positions, W words per bitboard, S squares. A packed position is 2 * W words: the stones of the side to move, then the
+// opponent's; bit square % 64 of word square / 64. Moves are squares, -1 is a pass. Wrong arguments throw
+// std::invalid_argument naming what was given and what is allowed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rlscout {
+
+using Words = std::span<const std::uint64_t>;
+
+struct GameInfo {
+  std::string name, scoring;  // scoring: "empties" or "discs"; "line" where it has no meaning
+  int columns, rows, squares, words, symmetries, max_plies, min_score, max_score;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual const GameInfo& info() const = 0;
+  virtual std::vector<std::uint64_t> initial() const = 0;
+
+  // Below, `positions` holds B packed positions one after the other; outputs are sized by the caller.
+  virtual void validate(Words positions) const = 0;
+  virtual void legal(Words positions, std::span<std::uint64_t> moves) const = 0;          // B * W
+  virtual void phase(Words positions, std::span<std::uint8_t> phases) const = 0;          // B, see Phase
+  virtual void play(Words positions, std::span<const std::int32_t> moves,
+                    std::span<std::uint64_t> next) const = 0;                             // B * 2W, seen by the next side
+  virtual void score(Words positions, std::span<std::int32_t> scores) const = 0;          // B, all finished
+  virtual void transform(Words positions, std::span<const std::uint8_t> symmetries,
+                         std::span<std::uint64_t> images) const = 0;                      // B * 2W
+  virtual void canonical(Words positions, std::span<std::uint64_t> images,
+                         std::span<std::uint8_t> symmetries) const = 0;                   // B * 2W, B
+  virtual std::vector<std::int32_t> symmetry_squares() const = 0;                         // [G, S]: s goes to table[g, s]
+  virtual std::string to_text(Words position, bool first_to_move) const = 0;
+  virtual std::pair<std::vector<std::uint64_t>, bool> from_text(std::string_view text) const = 0;
+
+  // Own stones, then the opponent's, one float a square: B * 2 * S.
+  void planes(Words positions, std::span<float> planes) const;
+  // What a tree or a network expects of a score, in [-1, 1]: (1 - margin) * sign(score) + margin * score / max_score.
+  float value_of(int score, float margin) const {
+    const float sign = static_cast<float>((score > 0) - (score < 0));
+    return (1.0f - margin) * sign + margin * static_cast<float>(score) / static_cast<float>(info().max_score);
+  }
+
+  // Leaves at `depth` plies; a pass is a ply, a finished game is one leaf.
+  virtual std::uint64_t perft(Words position, int depth) const = 0;
+};
+
+// The engine of a game by name; throws std::invalid_argument naming the families where there is none.
+std::unique_ptr<Engine> make_engine(std::string_view game, std::string_view scoring);
+
+// Pattern of the names and one-line description of every family built in.
+std::vector<std::pair<std::string, std::string>> families();
+
+}  // namespace rlscout
