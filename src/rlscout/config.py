@@ -141,7 +141,6 @@ class StorageConfig:
 
     keep_samples: int = setting(1_000_000, "newest samples that stay; older ones are deleted", 1, 1_000_000_000_000)
     keep_models: int = setting(50, "newest models whose weights stay; promoted ones stay for ever", 1, 1_000_000_000)
-    keep_metrics: int = setting(200_000, "newest metrics that stay", 1, 1_000_000_000)
     cleanup_seconds: float = setting(60.0, "how often to clean up", 0.1, 86_400.0)
 
 

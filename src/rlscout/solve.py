@@ -1,0 +1,321 @@
+"""The solving job: a position in, proven bounds out; whoever orders the moves, the answer is the same.
+
+    solve(position, SolveOptions(...), Limits(...), evaluator)  ->  Solution
+
+The native solver proves. With `ordering="network"` it stops wherever it lacks the order of moves of a position near the root,
+the evaluator answers all that are missing in one batch, and the search goes on from its table. Running out of nodes or time is
+an answer: bounds that are proven so far.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlscout.games import PASS, Game, GameRecord, Position
+
+if TYPE_CHECKING:
+    from rlscout._native import SolveProgress, Solver, SolveResult
+    from rlscout.inference import Evaluator
+
+ORDERINGS = ("static", "network", "random")
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may end a proof early, over all the calls it takes. None: no limit."""
+
+    nodes: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    ordering: str = "static"  # "network" needs an evaluator
+    hint_ply: int = 8  # the network orders positions down to this ply below the root
+    hint_batch: int = 4096
+    table_mb: int = 64
+    threads: int = 1
+    seed: int = 1  # of the random ordering
+    statistics: bool = False
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What is proven of a position: lower <= score <= upper for the side to move, whatever the status."""
+
+    position: Position
+    status: str  # "proven", "limit" or "stopped"
+    lower: int
+    upper: int
+    best_moves: list[int]  # squares proven to reach `lower`; all of them only where `scores` is filled
+    principal_variation: list[int]
+    nodes: int
+    evaluations: int  # static ones
+    network_evaluations: int
+    seconds: float
+    options: SolveOptions
+    scores: dict[int, tuple[int, int]] = field(default_factory=dict)  # all-moves: square -> proven (lower, upper)
+    nodes_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    cut_nodes_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    first_cuts_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def proven(self) -> bool:
+        return self.lower == self.upper
+
+    @property
+    def score(self) -> int | None:
+        return self.lower if self.proven else None
+
+    def as_json(self) -> dict[str, Any]:
+        game = self.position.game
+        answer: dict[str, Any] = {
+            "game": game.name,
+            "scoring": game.scoring,
+            "position": self.position.text,
+            "score": self.score,
+            "lower": self.lower,
+            "upper": self.upper,
+            "proven": self.proven,
+            "best_moves": [game.square_name(move) for move in self.best_moves],
+            "principal_variation": [game.square_name(move) for move in self.principal_variation],
+            "nodes": self.nodes,
+            "evaluations": self.evaluations,
+            "network_evaluations": self.network_evaluations,
+            "seconds": round(self.seconds, 3),
+            "threads": self.options.threads,
+            "ordering": self.options.ordering,
+        }
+        if self.scores:
+            answer["moves"] = {
+                game.square_name(move): {"lower": low, "upper": high} for move, (low, high) in self.scores.items()
+            }
+        return answer
+
+
+class ProgressCallback(Protocol):
+    def __call__(self, progress: SolveProgress, /) -> None: ...
+
+
+def _ignore(progress: SolveProgress) -> None:
+    pass
+
+
+class Proof:
+    """One solver with its table, its hints and its counters, for a position and what lies below it."""
+
+    def __init__(
+        self,
+        game: Game,
+        options: SolveOptions,
+        evaluator: Evaluator | None = None,
+        on_progress: ProgressCallback = _ignore,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        if options.ordering not in ORDERINGS:
+            raise ValueError(f"ordering '{options.ordering}': allowed are {', '.join(ORDERINGS)}")
+        if options.ordering == "network" and evaluator is None:
+            raise ValueError("ordering 'network' needs a network: give a model, or the ordering 'static'")
+        self.game, self.options, self.evaluator = game, options, evaluator
+        self.on_progress, self.stopping = on_progress, stopping
+        self.network_evaluations = 0
+        hints = options.ordering == "network"
+        self.solver: Solver = game.engine.solver(
+            {
+                "table_mb": options.table_mb,
+                "threads": options.threads,
+                "ordering": "static" if hints else options.ordering,
+                "seed": options.seed,
+                "hint_ply": options.hint_ply if hints else 0,
+                "statistics": options.statistics,
+            }
+        )
+
+    def prove(self, position: Position, limits: Limits) -> SolveResult:
+        """Starts the solver until it ends for another reason than missing hints."""
+        begin = time.monotonic()
+        nodes_before: int | None = None
+        while True:
+            seconds = None if limits.seconds is None else max(0.0, limits.seconds - (time.monotonic() - begin))
+            nodes = limits.nodes
+            if nodes is not None and nodes_before is not None:
+                nodes = max(1, nodes - nodes_before)
+            self.solver.start(position.packed, nodes=nodes, seconds=seconds)
+            result = self._wait()
+            if result["status"] != "wanted":
+                return result
+            nodes_before = result["nodes"]
+            self._answer(self.solver.wanted())
+
+    def certify(
+        self, position: Position, path: Path, lower: int, upper: int, leaf_empties: int, seconds: float | None
+    ) -> str:
+        """Writes the certificate of `lower <= score <= upper`; the status says whether the file is complete ("proven")."""
+        self.solver.start_certificate(position.packed, str(path), lower, upper, leaf_empties, seconds)
+        return self._wait()["status"]
+
+    def _wait(self) -> SolveResult:
+        try:
+            while not self.solver.wait(POLL_SECONDS):
+                self.on_progress(self.solver.progress())
+                if self.stopping():
+                    self.solver.stop()
+        except KeyboardInterrupt:
+            self.solver.stop()
+            self.solver.wait(60.0)
+            raise
+        return self.solver.result()
+
+    def _answer(self, positions: NDArray[np.uint64]) -> None:
+        assert self.evaluator is not None
+        for begin in range(0, len(positions), self.options.hint_batch):
+            part = positions[begin : begin + self.options.hint_batch]
+            heads = self.evaluator.evaluate(part, self.game.engine.legal(part))
+            self.solver.add_hints(part, heads["policy"], heads["value"])
+            self.network_evaluations += len(part)
+
+
+def solve(
+    position: Position,
+    options: SolveOptions | None = None,
+    limits: Limits | None = None,
+    evaluator: Evaluator | None = None,
+    all_moves: bool = False,
+    on_progress: ProgressCallback = _ignore,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Solution:
+    """The proven bounds of `position`; with `all_moves` those of every legal move too. Ctrl-C raises, as ever."""
+    proof = Proof(position.game, options or SolveOptions(), evaluator, on_progress, stopping)
+    return solve_with(proof, position, limits or Limits(), all_moves)
+
+
+def solve_with(proof: Proof, position: Position, limits: Limits, all_moves: bool = False) -> Solution:
+    """As `solve`, with a proof whose table is kept: for a certificate of the result, or for a file of related positions."""
+    begin = time.monotonic()
+    if all_moves and position.phase == 0:
+        return _solve_every_move(proof, position, limits)
+    result = proof.prove(position, limits)
+    return Solution(
+        position=position,
+        status=result["status"],
+        lower=result["lower"],
+        upper=result["upper"],
+        best_moves=[]
+        if position.over or (result["best_move"] == PASS and position.phase == 0)
+        else [result["best_move"]],
+        principal_variation=list(result["principal_variation"]),
+        nodes=result["nodes"],
+        evaluations=result["evaluations"],
+        network_evaluations=proof.network_evaluations,
+        seconds=time.monotonic() - begin,
+        options=proof.options,
+        nodes_by_ply=result["nodes_by_ply"],
+        cut_nodes_by_ply=result["cut_nodes_by_ply"],
+        first_cuts_by_ply=result["first_cuts_by_ply"],
+    )
+
+
+def _solve_every_move(proof: Proof, position: Position, limits: Limits) -> Solution:
+    """One proof a move over one table; the bounds of the position are the maxima of those of its moves."""
+    begin = time.monotonic()
+    scores: dict[int, tuple[int, int]] = {}
+    variations: dict[int, list[int]] = {}
+    status, nodes, evaluations = "proven", 0, 0
+    engine = position.game.engine
+    for move in position.legal_squares:
+        left = Limits(
+            None if limits.nodes is None else max(1, limits.nodes - nodes),
+            None if limits.seconds is None else max(0.0, limits.seconds - (time.monotonic() - begin)),
+        )
+        result = proof.prove(position.play([move]), left)
+        nodes, evaluations = result["nodes"], result["evaluations"]
+        scores[move] = (-result["upper"], -result["lower"])
+        variations[move] = [move, *result["principal_variation"]]
+        if result["status"] != "proven":
+            status = result["status"]
+    lower = max((low for low, _ in scores.values()), default=engine.min_score)
+    upper = max((high for _, high in scores.values()), default=engine.max_score)
+    best = [move for move, (low, _) in scores.items() if low == lower]
+    return Solution(
+        position=position,
+        status=status,
+        lower=lower,
+        upper=upper,
+        best_moves=best,
+        principal_variation=variations[best[0]],
+        nodes=nodes,
+        evaluations=evaluations,
+        network_evaluations=proof.network_evaluations,
+        seconds=time.monotonic() - begin,
+        options=proof.options,
+        scores=scores,
+    )
+
+
+def record_of(solution: Solution) -> GameRecord:
+    """The principal variation as a game, passes filled in."""
+    return GameRecord.of(solution.position, solution.principal_variation)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A line of a file of positions, with the answers it holds."""
+
+    line: int
+    position: Position
+    answers: dict[int, int]  # square -> score for the side to move
+
+    @property
+    def score(self) -> int | None:
+        return max(self.answers.values(), default=None)
+
+    def verdict(self, solution: Solution) -> str:
+        """ "right", "wrong" or "unsolved" against the answers; "solved" where the line holds none."""
+        known = {move: bounds for move, bounds in solution.scores.items() if move in self.answers}
+        wrong = any(not low <= self.answers[move] <= high for move, (low, high) in known.items())
+        if self.score is not None and not solution.lower <= self.score <= solution.upper:
+            wrong = True
+        if wrong:
+            return "wrong"
+        if not solution.proven or any(low != high for low, high in known.values()):
+            return "unsolved"
+        return "solved" if self.score is None else "right"
+
+
+def read_problems(game: Game, path: Path) -> Iterator[Problem]:
+    """The positions of an OBF file: `SQUARES SIDE; MOVE:SCORE; ...`, one a line; `%` starts a comment, `--:-127` pads.
+
+    ValueError names the line at fault."""
+    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = raw.split("%")[0].strip()
+        if not text:
+            continue
+        board, *fields = (part.strip() for part in text.split(";"))
+        try:
+            position = game.position(board)
+            answers = dict(_answer_of(game, part) for part in fields if part and not part.endswith(":-127"))
+            for move in answers:
+                position.play([move])
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from None
+        yield Problem(number, position, answers)
+
+
+def _answer_of(game: Game, text: str) -> tuple[int, int]:
+    move, _, score = text.partition(":")
+    squares = game.parse_moves(move)
+    if len(squares) != 1:
+        raise ValueError(f"'{text}' is not MOVE:SCORE")
+    return squares[0], int(score)
+
+
+def with_ordering(options: SolveOptions, ordering: str) -> SolveOptions:
+    return replace(options, ordering=ordering)
