@@ -148,8 +148,9 @@ class StoreInfo(msgspec.Struct, frozen=True):
 
 
 class CleanedUp(msgspec.Struct, frozen=True):
-    samples: int
-    models: int
+    samples: int  # removed
+    models: int  # whose weights were removed
+    metrics: int  # removed
     more: bool  # True: call again, there is more to remove
 
 
@@ -248,12 +249,13 @@ class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStor
 
     def ping(self) -> StoreInfo: ...
 
-    def clean_up(self, keep_samples: int, keep_models: int) -> CleanedUp:
+    def clean_up(self, keep_samples: int, keep_models: int, keep_metrics: int) -> CleanedUp:
         """Removes a bounded share of what is old, in well under a second; `more` says whether to call again.
 
         Whole games go, oldest first, as long as `keep_samples` samples stay and training has received the game: samples
         that no training has read are never removed, however many they are. The weights of models that were not promoted
-        go, except the newest `keep_models`; those of promoted and pending models stay, and so do all rows of models."""
+        go, except the newest `keep_models`; those of promoted and pending models stay, and so do all rows of models.
+        Metrics go, except the newest `keep_metrics`."""
 
     def close(self) -> None: ...
 
