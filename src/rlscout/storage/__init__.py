@@ -266,9 +266,7 @@ class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStor
     ) -> None: ...
 
 
-def open_store(
-    where: str | Path, game: str | None = None, *, keys: Path | None = None, timeout: float = 30.0
-) -> Store:
+def open_store(where: str | Path, game: str | None = None, *, keys: Path | None = None, timeout: float = 30.0) -> Store:
     """Opens a folder or database file of this machine, or connects to a server (`tcp://host:port`).
 
     With `game`, a local database that is not there yet is made; ValueError where the database holds another game.

@@ -34,8 +34,9 @@ from rlscout.storage.samples import check_game, count_samples, insert_games, rea
 DATABASE = "rlscout.db"
 CLEAN_SAMPLES = 20_000  # removed by one call, so that others wait a few tenths of a second at most
 
-_DUEL = "id, candidate, baseline, options, wins, draws, losses, llr, elo, elo_low, elo_high, verdict, created"
-_CLAIM = "scoring, position, lower, upper, nodes, evaluations, seconds, options, id, created"
+# Columns in the order of the fields of the record.
+_DUEL = ", ".join(Duel.__struct_fields__)
+_CLAIM = ", ".join(Claim.__struct_fields__)
 
 
 class LocalStore:
@@ -97,7 +98,7 @@ class LocalStore:
                 "select id, key, parent, step, created, evaluation, info, weights.model is not null "
                 "from models left join weights on weights.model = models.id order by id"
             ).fetchall()
-        return [Model(*row[:6], info=msgspec.json.decode(row[6]), has_weights=bool(row[7])) for row in rows]
+        return [Model(*row, msgspec.json.decode(info), bool(has_weights)) for *row, info, has_weights in rows]
 
     def weights(self, model: int) -> bytes:
         with self._database.read() as connection:
@@ -188,7 +189,9 @@ class LocalStore:
             rows = connection.execute(
                 "select number, candidate_first, score, moves from duel_games where duel = ? order by number", (duel,)
             ).fetchall()
-        return [DuelGame(number, bool(first), score, msgspec.json.decode(moves)) for number, first, score, moves in rows]
+        return [
+            DuelGame(number, bool(first), score, msgspec.json.decode(moves)) for number, first, score, moves in rows
+        ]
 
     # Claims
 
@@ -311,11 +314,13 @@ def _duel(connection: Connection, duel: int) -> Duel:
 
 
 def _as_duel(row: tuple[Any, ...]) -> Duel:
-    return Duel(*row[:3], msgspec.json.decode(row[3]), *row[4:])
+    duel, candidate, baseline, options, *rest = row
+    return Duel(duel, candidate, baseline, msgspec.json.decode(options), *rest)
 
 
 def _as_claim(row: tuple[Any, ...]) -> Claim:
-    return Claim(*row[:7], msgspec.json.decode(row[7]), *row[8:])
+    *rest, options, number, created = row
+    return Claim(*rest, msgspec.json.decode(options), number, created)
 
 
 def _bounds(connection: Connection, scoring: str, position: str) -> tuple[int, int] | None:

@@ -50,9 +50,9 @@ def insert_games(connection: sqlite3.Connection, games: Sequence[GameSamples]) -
         known = connection.execute("select 1 from games where key = ?", (game.game,)).fetchone()
         if known is None:
             new.setdefault(game.game, game)
-    _check_fit(connection, new.values())
     if not new:
         return 0
+    _check_fit(connection, new.values())
     last_game, last_sample = _last(connection)
     first_game, first_sample, now = last_game + 1, last_sample + 1, time.time()
     added = list(new.values())
@@ -107,7 +107,8 @@ def count_samples(connection: sqlite3.Connection) -> SampleCounts:
     games, last_id = _last(connection)
     oldest = _oldest(connection)
     by_model = connection.execute(
-        "select produced_by_model, sum(samples) from games where first_sample >= ? and samples > 0 group by 1", (oldest,)
+        "select produced_by_model, sum(samples) from games where first_sample >= ? and samples > 0 group by 1",
+        (oldest,),
     ).fetchall()
     return SampleCounts(games, last_id, last_id + 1 - oldest, dict(by_model))
 
@@ -142,7 +143,9 @@ def _check_fit(connection: sqlite3.Connection, games: Any) -> None:
                 f"database have positions [T, {widths[0]}] and visits [T, {widths[1]}]"
             )
         if game.produced_by_model not in models:
-            raise ValueError(f"game {game.game}: produced_by_model {game.produced_by_model} is no model of this database")
+            raise ValueError(
+                f"game {game.game}: produced_by_model {game.produced_by_model} is no model of this database"
+            )
 
 
 def _last(connection: sqlite3.Connection) -> tuple[int, int]:
