@@ -38,6 +38,7 @@ class NetworkConfig:
     policy_channels: int = setting(8, "channels of the policy head before its last layer", 1, 256)
     value_channels: int = setting(4, "channels of the value head before its dense layers", 1, 256)
     value_hidden: int = setting(64, "width of the value head's hidden layer", 4, 4096)
+    batch_norm: bool = setting(False, "batch norm after each 3x3 convolution; folded into the weights for inference")
 
 
 @dataclass(frozen=True, slots=True)

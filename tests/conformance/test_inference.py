@@ -1,0 +1,163 @@
+"""Every backend gives the answers of a network written out in NumPy, to the same canary positions."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rlscout.config import NetworkConfig
+from rlscout.inference import BACKENDS, best_moves, make_evaluator
+from rlscout.inference.hashed import HashedEvaluator
+from rlscout.network import F32, U64, Header, Network, bits, folded, planes, shapes
+
+SMALL = NetworkConfig(blocks=2, channels=8, policy_channels=3, value_channels=2, value_hidden=16)
+HEADERS = [
+    Header("othello6", 6, 6, SMALL),
+    Header("othello6", 6, 6, replace(SMALL, batch_norm=True)),
+    Header("mnk:4,3,3", 3, 4, replace(SMALL, blocks=0)),
+    Header("mnk:15,15,5", 15, 15, replace(SMALL, blocks=1)),
+]
+NAMES = [f"{h.game}{' with batch norm' * h.architecture.batch_norm}" for h in HEADERS]
+HAS_ONNX = importlib.util.find_spec("onnx") is not None and importlib.util.find_spec("onnxruntime") is not None
+needs_onnx = pytest.mark.skipif(not HAS_ONNX, reason="packages onnx and onnxruntime are not installed")
+ALL_BACKENDS = [pytest.param(name, marks=needs_onnx if name == "onnx" else ()) for name in BACKENDS]
+NETWORK_BACKENDS = [backend for backend in ALL_BACKENDS if backend.values != ("hashed",)]
+
+
+def network(header: Header) -> Network:
+    generator = np.random.default_rng(5)
+    weights = {}
+    for name, shape in shapes(header).items():
+        spread = np.prod(shape[1:]) ** -0.5 if len(shape) > 1 else 0.1
+        spread *= 3.0 if name in ("policy.weight", "value.weight") else 1.0
+        weights[name] = generator.normal(0.0, spread, shape).astype(np.float32)
+    return Network(header, {n: np.abs(w) + 0.5 if n.endswith("running_var") else w for n, w in weights.items()})
+
+
+def canaries(header: Header, count: int = 40) -> tuple[U64, U64]:
+    """Boards of random stones; some empty squares are legal; the last position has no legal move."""
+    generator = np.random.default_rng(header.squares)
+    words = -(-header.squares // 64)
+    content = generator.integers(0, 4, (count, header.squares))
+    content[-1] = 0
+    boards = np.zeros((count, 3, words * 8), np.uint8)
+    for plane in range(3):
+        packed = np.packbits(content == plane + 1, axis=1, bitorder="little")
+        boards[:, plane, : packed.shape[1]] = packed
+    boards = boards.view("<u8").astype(np.uint64)
+    return boards[:, :2].reshape(count, -1), boards[:, 2]
+
+
+def convolve(x: F32, weight: F32, bias: F32) -> F32:
+    """x [B, I, rows, columns] with weight [O, I, k, k], zero padding."""
+    k = weight.shape[2]
+    padded = np.pad(x, [(0, 0), (0, 0), (k // 2, k // 2), (k // 2, k // 2)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(2, 3))
+    return np.einsum("birckl,oikl->borc", windows, weight) + bias[:, None, None]
+
+
+def reference(network: Network, positions: U64, legal: U64) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The tower of `network.py`'s docstring, batch norm unfolded, in double precision."""
+    h, w = network.header, {name: weight.astype(np.float64) for name, weight in network.weights.items()}
+
+    def convolution(x, name):
+        if not h.architecture.batch_norm:
+            return convolve(x, w[f"{name}.convolution.weight"], w[f"{name}.convolution.bias"])
+        x = convolve(x, w[f"{name}.convolution.weight"], np.zeros(len(w[f"{name}.norm.bias"])))
+        gamma, beta, mean, variance = (
+            w[f"{name}.norm.{part}"][:, None, None] for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        return (x - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+
+    def dense(x, name):
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def head(x, name):
+        return np.maximum(convolve(x, w[f"{name}.weight"], w[f"{name}.bias"]), 0).reshape(len(x), -1)
+
+    x = np.maximum(convolution(planes(positions, legal, h.rows, h.columns).astype(np.float64), "stem"), 0)
+    for i in range(h.architecture.blocks):
+        inside = np.maximum(convolution(x, f"blocks.{i}.first"), 0)
+        x = np.maximum(x + convolution(inside, f"blocks.{i}.second"), 0)
+    weights = np.exp(dense(head(x, "policy_planes"), "policy")) * bits(legal, h.squares)
+    policy = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+    hidden = np.maximum(dense(head(x, "value_planes"), "value_hidden"), 0)
+    return policy, np.tanh(dense(hidden, "value"))[:, 0]
+
+
+@pytest.mark.parametrize("backend", NETWORK_BACKENDS)
+@pytest.mark.parametrize("header", HEADERS, ids=NAMES)
+def test_answers_are_those_of_the_network(backend: str, header: Header) -> None:
+    positions, legal = canaries(header)
+    policy, value = make_evaluator(backend, network(header), "cpu").evaluate(positions, legal)
+    wanted_policy, wanted_value = reference(network(header), positions, legal)
+    assert np.std(wanted_value) > 0.01 and np.std(wanted_policy) > 0.005, "canaries that all look alike test nothing"
+    np.testing.assert_allclose(policy, wanted_policy, atol=2e-5)
+    np.testing.assert_allclose(value, wanted_value, atol=2e-5)
+
+
+@pytest.mark.parametrize("backend", ALL_BACKENDS)
+def test_contract_of_the_heads(backend: str) -> None:
+    header = HEADERS[0]
+    positions, legal = canaries(header)
+    evaluator = make_evaluator(backend, network(header), "cpu")
+    policy, value = evaluator.evaluate(positions, legal)
+    assert (policy.dtype, value.dtype) == (np.float32, np.float32)
+    assert policy.shape == (40, 36)
+    assert value.shape == (40,)
+    assert (policy >= 0).all()
+    assert (policy[bits(legal, 36) == 0] == 0).all()
+    np.testing.assert_allclose(policy.sum(axis=1), [1.0] * 39 + [0.0], atol=1e-6)
+    assert (np.abs(value) <= 1).all()
+    for size in (0, 1, 7):
+        some = evaluator.evaluate(positions[:size], legal[:size])
+        np.testing.assert_allclose(some.policy, policy[:size], atol=2e-6)
+        np.testing.assert_allclose(some.value, value[:size], atol=2e-6)
+    moves = best_moves(policy, legal)
+    assert moves[-1] == -1
+    assert (policy[np.arange(39), moves[:-1]] == policy[:-1].max(axis=1)).all()
+
+
+def test_folding_changes_no_answer() -> None:
+    positions, legal = canaries(HEADERS[1])
+    whole, plain = network(HEADERS[1]), folded(network(HEADERS[1]))
+    for given, wanted in zip(reference(plain, positions, legal), reference(whole, positions, legal), strict=True):
+        np.testing.assert_allclose(given, wanted, atol=1e-5)
+
+
+def test_the_hashed_answers_are_exact() -> None:
+    """Golden: a change here changes every test that counts visits."""
+    positions, legal = np.array([[5, 10], [10, 5]], np.uint64), np.array([[0b10110000], [0b10110000]], np.uint64)
+    policy, value = HashedEvaluator(9).evaluate(positions, legal)
+    assert (policy * 2**24).astype(int).tolist() == [
+        [0, 0, 0, 0, 17851, 8434571, 0, 8324794, 0],
+        [0, 0, 0, 0, 7132058, 5812238, 0, 3832919, 0],
+    ]
+    assert (value * 2**15).astype(int).tolist() == [32042, 8280]
+    other = HashedEvaluator(9, seed=1).evaluate(positions, legal)
+    assert other.value.tolist() != value.tolist()
+
+
+def test_bad_requests_are_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="unknown backend 'onyx'; allowed are auto, torch, onnx, hashed"):
+        make_evaluator("onyx", network(HEADERS[0]))
+    with pytest.raises(ValueError, match="device 'gpu' can't be used here"):
+        make_evaluator("torch", network(HEADERS[0]), "gpu")
+
+
+@needs_onnx
+def test_onnx_is_for_the_cpu() -> None:
+    with pytest.raises(ValueError, match="'onnx' runs on the CPU, not on 'cuda'"):
+        make_evaluator("onnx", network(HEADERS[0]), "cuda")
+
+
+@needs_onnx
+def test_onnx_runs_without_torch() -> None:
+    code = "import sys, rlscout.inference.onnx, rlscout.inference.hashed; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,93 @@
+"""The weights file: what is written is read back, and what does not fit is refused by name."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rlscout.config import NetworkConfig
+from rlscout.network import Header, Network, bits, folded, load_network, planes, shapes
+
+SMALL = NetworkConfig(blocks=2, channels=8, policy_channels=3, value_channels=2, value_hidden=16)
+HEADER = Header("othello6", 6, 6, SMALL, step=70, parent=3, version="1.0+abc")
+
+
+def network(header: Header = HEADER, seed: int = 1) -> Network:
+    generator = np.random.default_rng(seed)
+    weights = {name: generator.normal(0.0, 0.3, shape).astype(np.float32) for name, shape in shapes(header).items()}
+    return Network(header, {n: np.abs(w) + 0.5 if n.endswith("running_var") else w for n, w in weights.items()})
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_file_reads_back(batch_norm: bool, tmp_path) -> None:
+    header = replace(HEADER, architecture=replace(SMALL, batch_norm=batch_norm))
+    written = network(header)
+    (tmp_path / "a.safetensors").write_bytes(written.to_bytes())
+    for read in (load_network(written.to_bytes(), "othello6"), load_network(tmp_path / "a.safetensors")):
+        assert read.header == header
+        assert {n: w.tolist() for n, w in read.weights.items()} == {n: w.tolist() for n, w in written.weights.items()}
+
+
+def test_a_network_for_another_game_is_refused() -> None:
+    with pytest.raises(ValueError, match="this network plays othello6, not mnk:3,3,3"):
+        load_network(network().to_bytes(), "mnk:3,3,3")
+
+
+def test_what_is_no_network_is_refused(tmp_path) -> None:
+    whole = network().to_bytes()
+    for bad in (b"", b"PK\x03\x04 a pickle", whole[:-4], whole[:100], struct.pack("<Q", 2**62) + whole[8:], bytes(200)):
+        with pytest.raises(ValueError, match="not a network file"):
+            load_network(bad)
+    odd = whole.replace(b"rlscout network 1", b"rlscout network 9")
+    with pytest.raises(ValueError, match="reads format 'rlscout network 1'"):
+        load_network(odd)
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ValueError, match="text: not a network file"):
+        load_network(tmp_path / "text")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'\\"blocks\\": 2', b'\\"blocks\\": 1', "missing or unknown are blocks.1.first"),
+        (b'\\"channels\\": 8', b'\\"channels\\": 9', "stem.convolution.weight is float32.*asks for float32"),
+        (b'\\"rows\\": 6', b'\\"rows\\": 5', "policy.weight is"),
+        (b'\\"step\\": 70', b'\\"stop\\": 70', "not a network file"),
+        (b'\\"step\\": 70', b'\\"step\\": []', "not a network file .*step is not int"),
+        (b'\\"blocks\\": 2', b'\\"blocks\\": {', "not a network file"),
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused(old: bytes, new: bytes, message: str) -> None:
+    content = network().to_bytes()
+    assert content.count(old) == 1
+    with pytest.raises(ValueError, match=message):
+        load_network(content.replace(old, new))
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    bad = network()
+    bad.weights["value.bias"][0] = np.nan
+    with pytest.raises(ValueError, match=r"tensor value\.bias holds numbers that are not finite"):
+        load_network(bad.to_bytes())
+
+
+def test_folding_removes_batch_norm() -> None:
+    header = replace(HEADER, architecture=replace(SMALL, batch_norm=True))
+    plain = folded(network(header))
+    assert not plain.header.architecture.batch_norm
+    assert replace(plain.header, architecture=SMALL) == HEADER
+    assert {name: weight.shape for name, weight in plain.weights.items()} == shapes(plain.header)
+
+
+def test_planes_are_the_bits_of_the_boards() -> None:
+    positions = np.array([[0b101, 0b010], [1 << 35, 1 << 63]], np.uint64)
+    legal = np.array([[1 << 3], [0]], np.uint64)
+    made = planes(positions, legal, 6, 6)
+    assert made.shape == (2, 3, 6, 6)
+    assert made.dtype == np.float32
+    assert np.argwhere(made).tolist() == [[0, 0, 0, 0], [0, 0, 0, 2], [0, 1, 0, 1], [0, 2, 0, 3], [1, 0, 5, 5]]
+    several = np.array([[1, 0, 0, 1 << 32]], np.uint64)
+    assert np.flatnonzero(bits(several, 225)).tolist() == [0, 224]
