@@ -42,12 +42,6 @@ def _load() -> ModuleType:
 if TYPE_CHECKING:
     from rlscout._native import VARIANT, BatchedSearch, Engine, Solver, engine, families
 else:
-    _module = _load()
-    VARIANT = _module.VARIANT
-    BatchedSearch = _module.BatchedSearch
-    Engine = _module.Engine
-    Solver = _module.Solver
-    engine = _module.engine
-    families = _module.families
+    globals().update({name: value for name, value in vars(_load()).items() if not name.startswith("_")})
 
 __all__ = ["VARIANT", "BatchedSearch", "Engine", "Solver", "choose", "engine", "families"]
