@@ -1,6 +1,6 @@
 """What a run remembers: samples, models, duels, claims and metrics, behind a few small protocols.
 
-`open_store` gives a `Store`: a folder on this machine (SQLite) or a server (`tcp://...`); callers cannot tell them apart.
+`open_store` gives a `Store`: a folder on this machine (SQLite) or a server (`tcp://...`); callers see no difference.
 
 * A write returns only when it is durable: what was acknowledged is there after a `kill -9` at any moment. After a power
   loss the last seconds of samples, metrics and progress may be missing (SQLite's NORMAL), while models, promotions,

@@ -1,8 +1,8 @@
 """One SQLite file: made whole or not at all, checked when it is opened, written in transactions.
 
-WAL mode. With `synchronous = NORMAL` a commit is in the hands of the operating system: it survives `kill -9`, and a power
-loss takes at most the latest commits, never an earlier one while a later one stays. `durable` transactions use FULL: they,
-and thus all commits before them, are on the disk when they return.
+WAL mode. With `synchronous = NORMAL` a commit is in the hands of the operating system: it survives `kill -9`, and a
+power loss takes at most the latest commits, never an earlier one while a later one stays. `durable` transactions use
+FULL: they, and thus all commits before them, are on the disk when they return.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rlscout.storage import StoreError
@@ -122,7 +122,7 @@ class Database:
 
 
 def _create(path: Path, game: str) -> None:
-    """Makes the file under another name first, so that a kill leaves no half-made database and two makers no mixture."""
+    """Makes the file under another name first, so that a kill leaves no half-made database, two makers no mixture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     made.unlink(missing_ok=True)
@@ -136,10 +136,8 @@ def _create(path: Path, game: str) -> None:
             connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
         finally:
             connection.close()
-        try:
+        with suppress(FileExistsError):  # another process was faster; its file is opened and checked like any other
             os.link(made, path)
-        except FileExistsError:
-            pass  # another process was faster; its file is opened and checked like any other
     finally:
         for suffix in ("", "-wal", "-shm"):
             made.with_name(made.name + suffix).unlink(missing_ok=True)

@@ -98,7 +98,7 @@ class LocalStore:
                 "select id, key, parent, step, created, evaluation, info, weights.model is not null "
                 "from models left join weights on weights.model = models.id order by id"
             ).fetchall()
-        return [Model(*row, msgspec.json.decode(info), bool(has_weights)) for *row, info, has_weights in rows]
+        return [Model(*[*row, msgspec.json.decode(info), bool(has_weights)]) for *row, info, has_weights in rows]
 
     def weights(self, model: int) -> bytes:
         with self._database.read() as connection:
@@ -320,7 +320,7 @@ def _as_duel(row: tuple[Any, ...]) -> Duel:
 
 def _as_claim(row: tuple[Any, ...]) -> Claim:
     *rest, options, number, created = row
-    return Claim(*rest, msgspec.json.decode(options), number, created)
+    return Claim(*[*rest, msgspec.json.decode(options), number, created])
 
 
 def _bounds(connection: Connection, scoring: str, position: str) -> tuple[int, int] | None:

@@ -1,0 +1,145 @@
+"""The store behind a server: every call is one request, sent again until it is answered or the time is up.
+
+A resend is harmless, as every write is idempotent; it carries the same request id, so that a server that did the work
+answers from memory. After a restart of the server a resend may report games as known that its first sending stored.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import zmq
+
+from rlscout.storage import Store, StoreError
+from rlscout.storage.keys import is_loopback, use_client_keys
+from rlscout.storage.messages import MAGIC, MAX_FRAME, REQUESTS, BadMessage, Decoder, Failure, answer_decoder, encode
+
+FIRST_WAIT = 1.0  # seconds until the first resend, then twice as long each time
+LONGEST_WAIT = 8.0
+
+
+def connect(address: str, game: str | None, keys: Path | None, timeout: float) -> Store:
+    """ValueError: no such address, it needs keys, or the server holds another game. StoreError: no answer."""
+    store = RemoteStore(address, keys, timeout)
+    try:
+        held = cast(Store, store).ping().game
+        if game is not None and held != game:
+            raise ValueError(f"the server at {address} holds the game {held}, not {game}")
+    except BaseException:
+        store.close()
+        raise
+    return cast(Store, store)
+
+
+class RemoteStore:
+    """`Store` over a socket; its methods are added below, one for each request of the protocol."""
+
+    def __init__(self, address: str, keys: Path | None = None, timeout: float = 30.0) -> None:
+        if not address.startswith("tcp://"):
+            raise ValueError(f"address {address!r}: allowed is tcp://HOST:PORT")
+        if keys is None and not is_loopback(address):
+            raise ValueError(f"{address} is not this machine: talking to it needs CURVE keys (`rlscout keys`)")
+        self._address, self._keys, self._timeout = address, keys, timeout
+        self._lock = threading.Lock()
+        self._context = zmq.Context()
+        self._decoders: dict[str, Decoder] = {}
+        self._socket: zmq.Socket[bytes] | None = None
+        try:
+            self._reconnect()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._context.destroy(linger=0)
+            self._socket = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def call(self, name: str, *arguments: Any, **named: Any) -> Any:
+        header, body = encode(REQUESTS[name](*arguments, **named))
+        with self._lock:
+            if name not in self._decoders:
+                self._decoders[name] = answer_decoder(name)
+            frames = self._exchange(os.urandom(16), header, body)
+            try:
+                answer = self._decoders[name](*frames)
+            except BadMessage as error:
+                raise StoreError(f"{self._address}: {error}") from error
+        if isinstance(answer, Failure):
+            raise (ValueError if answer.kind == "value" else StoreError)(answer.text)
+        return answer.value
+
+    def _exchange(self, request: bytes, header: bytes, body: bytes) -> tuple[bytes, bytes]:
+        """Header and body of the answer to this request."""
+        end = time.monotonic() + self._timeout
+        wait = FIRST_WAIT
+        while (left := end - time.monotonic()) > 0:
+            if self._socket is None:
+                raise StoreError(f"{self._address}: this store is closed")
+            self._socket.send_multipart([MAGIC, request, header, body], copy=False)
+            if (answer := self._receive(request, min(wait, left))) is not None:
+                return answer
+            self._reconnect()
+            wait = min(2 * wait, LONGEST_WAIT)
+        about_keys = (
+            f"Is the public key of {self._keys / 'client.key'} in the server's clients.pub, "
+            f"and {self._keys / 'server.pub'} the server's?"
+            if self._keys
+            else "Or does it want CURVE keys, and none were given?"
+        )
+        raise StoreError(
+            f"{self._address}: no answer within {self._timeout:g} seconds. Is the server running (`rlscout serve`), "
+            f"and at this address? {about_keys}"
+        )
+
+    def _receive(self, request: bytes, seconds: float) -> tuple[bytes, bytes] | None:
+        """None where nothing came in time. Answers to other requests are dropped."""
+        assert self._socket is not None
+        end = time.monotonic() + seconds
+        while self._socket.poll(max(0, round(1000 * (end - time.monotonic())))):
+            frames = self._socket.recv_multipart()
+            if len(frames) != 4 or frames[0] != MAGIC:
+                raise StoreError(f"{self._address}: what answers there speaks another protocol or version")
+            if frames[1] == request:
+                return frames[2], frames[3]
+        return None
+
+    def _reconnect(self) -> None:
+        """A new connection: what was queued on the old one is dropped."""
+        if self._socket is not None:
+            self._socket.close(linger=0)
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.maxmsgsize = MAX_FRAME
+        if self._keys is not None:
+            use_client_keys(self._socket, self._keys)
+        try:
+            self._socket.connect(self._address)
+        except zmq.ZMQError as error:
+            raise ValueError(f"address {self._address!r}: {error}; wanted is tcp://HOST:PORT") from error
+
+
+def _remote(name: str) -> Callable[..., Any]:
+    def method(self: RemoteStore, *arguments: Any, **named: Any) -> Any:
+        return self.call(name, *arguments, **named)
+
+    return functools.update_wrapper(method, getattr(Store, name))
+
+
+for _name in REQUESTS:
+    setattr(RemoteStore, _name, _remote(_name))
