@@ -133,7 +133,12 @@ class ServerConfig:
 
     address: str = setting("auto", "tcp://HOST:PORT; auto: a free port of this host. Beyond loopback it needs keys")
     keys: str = setting("", "folder of CURVE keys made by `rlscout keys`; empty: no encryption, loopback only")
-    timeout_seconds: float = setting(5.0, "how long a client waits for an answer before it tries again", 0.1, 3600.0)
+    timeout_seconds: float = setting(
+        60.0,
+        "how long a client tries to get an answer, across restarts of the server, before it gives up",
+        0.1,
+        86_400.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
