@@ -90,18 +90,31 @@ class TrainConfig:
     """Training of the network, for ever."""
 
     batch: int = setting(256, "samples a step", 1, 1_000_000)
-    learning_rate: float = setting(0.02, "of SGD with Nesterov momentum, after the warm-up", 1e-7, 10.0)
+    learning_rate: float = setting(0.003, "of AdamW, after the warm-up", 1e-7, 10.0)
     warmup_steps: int = setting(50, "steps over which the learning rate rises from zero", 0, 1_000_000)
-    momentum: float = setting(0.9, "of SGD", 0.0, 0.999)
-    weight_decay: float = setting(1e-4, "of SGD", 0.0, 1.0)
+    weight_decay: float = setting(0.01, "of AdamW", 0.0, 1.0)
+    average_steps: float = setting(
+        200.0, "steps that the published running average of the weights looks back", 1.0, 1e6
+    )
     value_weight: float = setting(1.0, "weight of the value loss beside the policy loss", 0.0, 100.0)
+    root_value: float = setting(
+        0.25, "share of the search's root value in the value to learn; the rest is the outcome", 0.0, 1.0
+    )
     clip_norm: float = setting(5.0, "gradients are scaled down to this norm", 0.01, 1e6)
     min_samples: int = setting(8_000, "samples to wait for before the first step", 1, 1_000_000_000)
     window: int = setting(200_000, "replay window: the newest samples that training draws from", 1, 1_000_000_000)
+    window_share: float = setting(
+        0.5, "until then it holds this share of all samples ever: the first ones are the worst", 0.01, 1.0
+    )
     reuse: float = setting(
         6.0, "times each new sample is drawn, on average; training waits for self-play beyond", 0.01, 1e6
     )
-    publish_steps: int = setting(150, "steps between the networks handed to the duel", 1, 1_000_000_000)
+    publish_steps: int = setting(
+        50,
+        "steps between the networks handed to the duel, at least; none while one awaits its verdict",
+        1,
+        1_000_000_000,
+    )
     snapshot_seconds: float = setting(15.0, "how often weights and optimizer are saved for a restart", 0.1, 86_400.0)
     report_seconds: float = setting(2.0, "how often losses are reported", 0.01, 3600.0)
     threads: int = setting(1, "CPU threads of torch", 1, 256)
