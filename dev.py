@@ -58,7 +58,7 @@ EXTRAS = {
 
 
 def fail(sentence: str) -> NoReturn:
-    print(f"dev.py: {sentence}", file=sys.stderr)
+    say(sentence)
     sys.exit(2)
 
 
@@ -90,7 +90,9 @@ def check_compiler() -> None:
         if subprocess.run(probe, capture_output=True, check=False).returncode:
             fail(f"a C++20 compiler is needed, and {compiler} does not compile C++20 ({advice}).")
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
-        fail("the C headers of Python are needed, and this Python came without them (Debian, Ubuntu: apt install python3-dev).")
+        fail(
+            "the C headers of Python are needed, and this Python came without them (Debian, Ubuntu: apt install python3-dev)."
+        )
 
 
 def tool_is_there(name: str, at_least: tuple[int, ...]) -> bool:
@@ -151,7 +153,9 @@ def make_venv() -> None:
     if (VENV / "bin/python").exists() and (VENV / "bin/pip").exists():
         return
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        fail("Python's venv module is needed, and this Python came without it (Debian, Ubuntu: apt install python3-venv).")
+        fail(
+            "Python's venv module is needed, and this Python came without it (Debian, Ubuntu: apt install python3-venv)."
+        )
     call([sys.executable, "-m", "venv", "--clear", VENV])
 
 
@@ -169,7 +173,15 @@ def installer() -> list[str | Path]:
     uv = shutil.which("uv")
     if uv is None:
         return [VENV / "bin/python", "-m", "pip", "install", "--disable-pip-version-check"]
-    command: list[str | Path] = [uv, "pip", "install", "--python", VENV / "bin/python", "--index-strategy", "unsafe-best-match"]
+    command: list[str | Path] = [
+        uv,
+        "pip",
+        "install",
+        "--python",
+        VENV / "bin/python",
+        "--index-strategy",
+        "unsafe-best-match",
+    ]
     settings = pip_settings()
     for name in ("index-url", "extra-index-url", "find-links", "constraint"):
         for value in settings.get(name, []):
@@ -182,8 +194,10 @@ def mention_cpu_build() -> None:
     if sys.platform != "linux" or Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi"):
         return
     if not {"index-url", "extra-index-url", "find-links"} & pip_settings().keys():
-        say("no NVIDIA driver here: torch from the default index brings CUDA along (about 3 GB). Its CPU build is 0.2 GB; "
-            "pytorch.org says how to point pip at it (then start again).")
+        say(
+            "no NVIDIA driver here: torch from the default index brings CUDA along (about 3 GB). Its CPU build is 0.2 GB; "
+            "pytorch.org says how to point pip at it (then start again)."
+        )
 
 
 def install_packages(extras: list[str]) -> None:
@@ -217,7 +231,9 @@ def prepare_venv(extras: list[str]) -> None:
 def prepare_interpreter(extras: list[str]) -> None:
     """--no-venv: checks that the interpreter has what is needed, builds with CMake alone, and runs from the source folder."""
     wanted = PROJECT["project"]["dependencies"] + ["nanobind>=3.1"]
-    wanted += [package for extra in extras if extra != "onnx" for package in PROJECT["project"]["optional-dependencies"][extra]]
+    wanted += [
+        package for extra in extras if extra != "onnx" for package in PROJECT["project"]["optional-dependencies"][extra]
+    ]
     missing = [requirement for requirement in wanted if not requirement_is_met(requirement)]
     if missing:
         fail(f"--no-venv: {sys.executable} lacks {', '.join(missing)}.")
@@ -253,27 +269,39 @@ def requirement_is_met(requirement: str) -> bool:
 
 
 def lint(python: str) -> int:
-    """Every static check, all of them even where one fails."""
-    native = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "native").rglob("*") if path.suffix in {".h", ".cpp"})
-    checks = [
-        [python, "-m", "ruff", "check", "."],
-        [python, "-m", "mypy"],
-        ["lint-imports"],
-        ["clang-format", "--dry-run", "-Werror", *native],
-        [python, "tools/check_includes.py"],
-        [python, "tools/check_paths.py"],
-    ]
+    """Every static check, the later ones too where one fails."""
+    native = sorted(
+        str(path.relative_to(ROOT)) for path in (ROOT / "native").rglob("*") if path.suffix in {".h", ".cpp"}
+    )
+    checks = {
+        "ruff": [python, "-m", "ruff", "check", "."],
+        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
+        "mypy": [python, "-m", "mypy"],
+        "import-linter": ["lint-imports", "--no-cache"],
+        "clang-format": ["clang-format", "--dry-run", "-Werror", *native],
+        "includes": [python, "tools/check_includes.py"],
+        "paths": [python, "tools/check_paths.py"],
+    }
     failed = []
-    for check in checks:
-        say("$ " + " ".join(check[:6]) + (" ..." if len(check) > 6 else ""))
-        if subprocess.run(check, cwd=ROOT, check=False).returncode:
-            failed.append(check[2] if check[1] == "-m" else check[1] if check[0] == python else check[0])
-    say(f"lint: {len(checks) - len(failed)} of {len(checks)} checks passed" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    for name, command in checks.items():
+        say(name)
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+            failed.append(name)
+    say(f"{len(checks) - len(failed)} checks passed, {len(failed)} failed" + "".join(f", {name}" for name in failed))
     return 1 if failed else 0
 
 
 def clean() -> None:
-    for name in (".venv", "build", "dist", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".import_linter_cache"):
+    for name in (
+        ".venv",
+        "build",
+        "dist",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".import_linter_cache",
+    ):
         shutil.rmtree(ROOT / name, ignore_errors=True)
     for library in (ROOT / "src").rglob("*.so"):
         library.unlink()
