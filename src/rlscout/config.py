@@ -1,7 +1,8 @@
 """Every number a user may want to change: frozen dataclasses, filled from flags over environment over a TOML file.
 
-`load(path, overrides)` is the only way in. The doc of a setting lives beside its default, here; `configs/othello6.toml` is
-`document(Config())` word for word (a test), so that file and code cannot drift apart. Other files state what differs.
+`load(path, overrides)` is the only way in. The doc of a setting lives beside its default, here;
+`configs/othello6.toml` is `document(Config())` word for word (a test), so that file and code cannot drift apart. Other
+files state what differs.
 
     flag         --set selfplay.games=32
     environment  RLSCOUT_SELFPLAY_GAMES=32
@@ -160,6 +161,7 @@ class StorageConfig:
 
     keep_samples: int = setting(1_000_000, "newest samples that stay; older ones are deleted", 1, 1_000_000_000_000)
     keep_models: int = setting(50, "newest models whose weights stay; promoted ones stay for ever", 1, 1_000_000_000)
+    keep_metrics: int = setting(500_000, "newest metrics that stay", 1, 1_000_000_000)
     cleanup_seconds: float = setting(60.0, "how often to clean up", 0.1, 86_400.0)
 
 
@@ -221,7 +223,8 @@ class Config:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for an unknown name: the nearest known one where there is a near one, the known ones where they are few."""
+    """A hint for an unknown name: the nearest known one where there is a near one, the known ones where they are
+    few."""
     names = list(known)
     close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     if close:
@@ -255,7 +258,8 @@ def _convert(
 
 
 def _apply(config: Any, table: Mapping[str, object], prefix: str, source: str, from_text: bool = False) -> Any:
-    """A copy of a (section of a) config with the settings of `table`; ValueError names an unknown key and the nearest known."""
+    """A copy of a (section of a) config with the settings of `table`; ValueError names an unknown key and the nearest
+    known."""
     known = {f.name: f for f in fields(config)}
     hints = get_type_hints(type(config))
     changes: dict[str, object] = {}
@@ -291,7 +295,8 @@ def _nested(dotted: Mapping[str, str]) -> dict[str, object]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """RLSCOUT_TRAIN_BATCH -> train.batch, RLSCOUT_GAME -> game. Names that belong to no section are not ours to judge."""
+    """RLSCOUT_TRAIN_BATCH -> train.batch, RLSCOUT_GAME -> game. Names that belong to no section are not ours to
+    judge."""
     found: dict[str, str] = {}
     top = {f.name: is_dataclass(getattr(Config(), f.name)) for f in fields(Config)}
     for name, value in environment.items():
@@ -334,7 +339,8 @@ def load(
     overrides: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Config:
-    """The config of a file (default: the settings of othello6), then the environment, then `overrides` ("section.key" -> text).
+    """The config of a file (default: the settings of othello6), then the environment, then `overrides` ("section.key"
+    -> text).
 
     ValueError names the source, the setting, what was given and what is allowed."""
     config: Config = Config()

@@ -55,18 +55,21 @@ def board_svg(
     cell: int = 26,
     title: str = "",
 ) -> str:
-    """One `<svg>` element. `last`: the square of the last move gets a dot; `heat`: 0..1 tints a square; `labels` writes on it."""
+    """One `<svg>` element. `last`: this square gets a dot; `heat`: 0..1 tints a square; `labels`: text on a square."""
     rows = len(cells) // columns
     margin, top = 16, 18 if title else 0
     width, height = margin + columns * cell + 6, top + margin + rows * cell + 6
     out = [
-        (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="sans-serif" font-size="10" text-anchor="middle" role="img">')
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+            f'font-family="sans-serif" font-size="10" text-anchor="middle" role="img">'
+        )
     ]
     if title:
         out.append(f'<text x="{width / 2:g}" y="12" font-size="12" fill="currentColor">{escape(title)}</text>')
     out.append(
-        f'<rect x="{margin}" y="{top + margin}" width="{columns * cell}" height="{rows * cell}" fill="#3f8f5f" stroke="#1d4d31"/>'
+        f'<rect x="{margin}" y="{top + margin}" width="{columns * cell}" height="{rows * cell}" '
+        f'fill="#3f8f5f" stroke="#1d4d31"/>'
     )
     for column in range(columns):
         x = margin + column * cell
@@ -90,7 +93,8 @@ def board_svg(
             )
         if stone in STONES:
             out.append(
-                f'<circle cx="{x + cell / 2:g}" cy="{y + cell / 2:g}" r="{cell * 0.42:g}" fill="{STONES[stone]}" stroke="#1b1b1b"/>'
+                f'<circle cx="{x + cell / 2:g}" cy="{y + cell / 2:g}" r="{cell * 0.42:g}" '
+                f'fill="{STONES[stone]}" stroke="#1b1b1b"/>'
             )
         if square == last:
             out.append(f'<circle cx="{x + cell / 2:g}" cy="{y + cell / 2:g}" r="{cell * 0.12:g}" fill="#d8452e"/>')

@@ -1,7 +1,8 @@
 """Games for Python: names, squares, moves as text, positions one can look at, and records of whole games.
 
-The rules are native; a `Position` here is a value with colour, for people and files, above the colourless packed position
-(`uint64[2 * words]`: stones of the side to move, then the opponent's) that the native core, samples and networks share.
+The rules are native; a `Position` here is a value with colour, for people and files, above the colourless packed
+position (`uint64[2 * words]`: stones of the side to move, then the opponent's) that the native core, samples and
+networks share.
 """
 
 from __future__ import annotations

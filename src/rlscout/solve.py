@@ -3,8 +3,8 @@
     solve(position, SolveOptions(...), Limits(...), evaluator)  ->  Solution
 
 The native solver proves. With `ordering="network"` it stops wherever it lacks the order of moves of a position near the root,
-the evaluator answers all that are missing in one batch, and the search goes on from its table. Running out of nodes or time is
-an answer: bounds that are proven so far.
+the evaluator answers all that are missing in one batch, and the search goes on from its table. Running out of nodes or
+time is an answer: bounds that are proven so far.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ class Proof:
     def certify(
         self, position: Position, path: Path, lower: int, upper: int, leaf_empties: int, seconds: float | None
     ) -> str:
-        """Writes the certificate of `lower <= score <= upper`; the status says whether the file is complete ("proven")."""
+        """Writes the certificate of `lower <= score <= upper`; the status says whether the file is complete
+        ("proven")."""
         self.solver.start_certificate(position.packed, str(path), lower, upper, leaf_empties, seconds)
         return self._wait()["status"]
 
@@ -179,7 +180,7 @@ class Proof:
         for begin in range(0, len(positions), self.options.hint_batch):
             part = positions[begin : begin + self.options.hint_batch]
             heads = self.evaluator.evaluate(part, self.game.engine.legal(part))
-            self.solver.add_hints(part, heads["policy"], heads["value"])
+            self.solver.add_hints(part, heads.policy, heads.value)
             self.network_evaluations += len(part)
 
 
@@ -198,7 +199,8 @@ def solve(
 
 
 def solve_with(proof: Proof, position: Position, limits: Limits, all_moves: bool = False) -> Solution:
-    """As `solve`, with a proof whose table is kept: for a certificate of the result, or for a file of related positions."""
+    """As `solve`, with a proof whose table is kept: for a certificate of the result, or for a file of related
+    positions."""
     begin = time.monotonic()
     if all_moves and position.phase == 0:
         return _solve_every_move(proof, position, limits)

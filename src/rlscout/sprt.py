@@ -1,10 +1,10 @@
 """The sequential probability ratio test of a duel, on pairs of games.
 
-Two games of a pair share an opening with colours swapped, so their results are correlated and the pair is the unit that counts:
-0, 1/2, 1, 3/2 or 2 points ("pentanomial"). The likelihood ratio of H1 (strength difference elo1) against H0 (elo0) compares the
-most likely distributions whose mean is the expected score of each (a generalised SPRT: M. Van den Bergh, "A practical
-introduction to the GSPRT", 2021); the test ends where it leaves Wald's bounds log(beta / (1 - alpha)), log((1 - beta) / alpha)
-(A. Wald, "Sequential tests of statistical hypotheses", 1945).
+Two games of a pair share an opening with colours swapped, so their results are correlated and the pair is the unit
+that counts: 0, 1/2, 1, 3/2 or 2 points ("pentanomial"). The likelihood ratio of H1 (strength difference elo1) against
+H0 (elo0) compares the most likely distributions whose mean is the expected score of each (a generalised SPRT: M. Van
+den Bergh, "A practical introduction to the GSPRT", 2021); the test ends where it leaves Wald's bounds log(beta / (1 -
+alpha)), log((1 - beta) / alpha) (A. Wald, "Sequential tests of statistical hypotheses", 1945).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PRIOR = 1e-3
 
 def expected_score(elo: float) -> float:
     """Expected points of a game for a player `elo` stronger (logistic)."""
-    return 1.0 / (1.0 + 10.0 ** (-elo / 400.0))
+    return 1.0 / (1.0 + math.pow(10.0, -elo / 400.0))
 
 
 def elo_of(score: float) -> float:
@@ -102,8 +102,8 @@ class Tally:
         self.pairs[round(2 * (first + second))] += 1
 
     def elo(self) -> tuple[float, float, float]:
-        """(Elo difference, lower, upper): 95 % by the normal approximation over pairs; half a pair is added to each end, so that
-        all wins are a large difference, not an infinite one."""
+        """(Elo difference, lower, upper): 95 % by the normal approximation over pairs; half a pair is added to each
+        end, so that all wins are a large difference, not an infinite one."""
         counts = [float(count) for count in self.pairs]
         counts[0] += 0.5
         counts[-1] += 0.5

@@ -1,0 +1,51 @@
+"""The line between a native search and a network: leaves out, answers back, without a copy."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rlscout.games import Game
+from rlscout.inference import Evaluator, Heads
+
+if TYPE_CHECKING:
+    from rlscout._native import BatchedSearch
+
+GATHER_SECONDS = 0.05
+"""A gather that finds no leaf to evaluate (rollouts only) returns after this long."""
+
+
+class Feed:
+    """The leaves of one player of one search. `gather` and `scatter` take turns; between them an evaluation may be
+    under way."""
+
+    def __init__(self, game: Game, search: BatchedSearch, player: int, batch: int) -> None:
+        self.search, self.player = search, player
+        self.positions = np.zeros((batch, 2 * game.words), np.uint64)
+        self.legal = np.zeros((batch, game.words), np.uint64)
+        self.under_way: Future[Heads] | None = None
+
+    def gather(self, evaluator: Evaluator | None, pool: Executor | None = None) -> int:
+        """Advances the search and hands its leaves to the evaluator (in `pool`, where given); returns their number."""
+        count = self.search.gather(self.player, self.positions, self.legal, GATHER_SECONDS)
+        if count == 0:
+            return 0
+        if evaluator is None:
+            raise ValueError(f"player {self.player} of this search waits for a network, and none was given")
+        positions, legal = self.positions[:count], self.legal[:count]
+        if pool is None:
+            self._back_up(evaluator.evaluate(positions, legal))
+        else:
+            self.under_way = pool.submit(evaluator.evaluate, positions, legal)
+        return count
+
+    def scatter(self) -> None:
+        """Backs up the evaluation under way, if there is one."""
+        if self.under_way is not None:
+            heads, self.under_way = self.under_way.result(), None
+            self._back_up(heads)
+
+    def _back_up(self, heads: Heads) -> None:
+        self.search.scatter(self.player, heads.policy, heads.value)

@@ -1,0 +1,289 @@
+"""Self-play: games of the best network against itself, for ever; before the first network, of random rollouts.
+
+    gather -> evaluator -> scatter, and whole games to the store in the background
+
+A newly promoted network is loaded by a thread of its own and takes over between two batches: no game stops. Games are
+acknowledged by the store before they are forgotten here; what was not acknowledged is sent again, and the store keeps
+each game once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from rlscout.config import Config
+from rlscout.feed import Feed
+from rlscout.games import Game, game
+from rlscout.inference import Evaluator, make_evaluator
+from rlscout.network import load_network
+from rlscout.process import Every, patiently
+from rlscout.storage import GameSamples, Metric, Store
+
+if TYPE_CHECKING:
+    from rlscout._native import BatchedSearch, FinishedGames, SearchCounters, SearchOptions
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 5.0
+"""How long the last games may take to reach the store when self-play is asked to stop."""
+
+
+def selfplay(config: Config, store: Store, worker: str, stopping: threading.Event, total_games: int = 0) -> None:
+    """Plays until `stopping` is set, or `total_games` games are played. `worker` must be unique among those that run
+    at a time."""
+    played = game(config.game, config.scoring)
+    start = patiently(lambda: _next_start(store, worker), stopping, log)
+    if start is None:
+        return
+    name = f"{worker}.{start}"
+    uploader = Uploader(store, stopping, config.selfplay.queue_games)
+    watch = NetworkWatch(config, store, stopping)
+    log.info("self-play %s begins", name)
+    first_game = 0
+    try:
+        while not stopping.is_set():
+            model, evaluator = watch.newest()
+            first_game += _play(
+                config, played, name, first_game, model, evaluator, watch, uploader, stopping, total_games
+            )
+            if total_games and first_game >= total_games:
+                return
+    finally:
+        uploader.flush(FLUSH_SECONDS)
+        log.info("self-play %s ends after %d games", name, first_game)
+
+
+def _next_start(store: Store, worker: str) -> int:
+    """How often this worker was started before: part of the names of its games and of its seed, so that none
+    repeats."""
+    key = f"selfplay.{worker}.starts"
+    start = int(store.run_values().get(key, "0"))
+    store.set_run_value(key, str(start + 1))
+    return start
+
+
+def _play(
+    config: Config,
+    played: Game,
+    name: str,
+    first_game: int,
+    model: int,
+    evaluator: Evaluator | None,
+    watch: NetworkWatch,
+    uploader: Uploader,
+    stopping: threading.Event,
+    total_games: int,
+) -> int:
+    """Plays with one kind of player, rollouts or networks, until the other kind is due; returns the number of games
+    begun."""
+    settings = config.selfplay
+    searches = [
+        played.engine.batched_search(_options(config, name, first_game, index, evaluator is not None))
+        for index in range(settings.searches)
+    ]
+    feeds = [Feed(played, search, 0, settings.batch) for search in searches]
+    meter = Meter(searches, settings.report_seconds)
+    finished = 0
+    with ThreadPoolExecutor(1, "evaluator") as pool:
+        while not stopping.is_set():
+            for index, feed in enumerate(feeds):
+                feed.scatter()
+                feed.gather(evaluator, pool if len(feeds) > 1 else None)
+                games = feed.search.take_games()
+                if len(games["game"]):
+                    finished += len(games["game"])
+                    uploader.put(samples_of(games, f"{name}.{first_game}.{index}", model))
+            uploader.report(meter.read())
+            if total_games and first_game + finished >= total_games:
+                break
+            newest, other = watch.newest()
+            if newest != model:
+                log.info("model %d takes over from model %d", newest, model)
+                if evaluator is None:
+                    break
+                model, evaluator = newest, other
+        for feed in feeds:
+            feed.scatter()
+    return finished
+
+
+def _options(config: Config, name: str, first_game: int, index: int, network: bool) -> SearchOptions:
+    settings, search = config.selfplay, config.search
+    return {
+        "mode": "selfplay",
+        "players": ["network" if network else "rollouts"],
+        "games": max(1, settings.games // settings.searches),
+        "total_games": 0,
+        "simulations": settings.simulations if network else settings.rollout_simulations,
+        "c_puct": search.c_puct,
+        "fpu": search.fpu,
+        "noise_alpha": settings.noise_alpha,
+        "noise_weight": settings.noise_weight,
+        "temperature": settings.temperature,
+        "temperature_plies": settings.temperature_plies,
+        "opening_plies": settings.opening_plies,
+        "margin": search.margin,
+        "reuse_tree": settings.reuse_tree,
+        "symmetries": search.symmetries,
+        "seed": seed_of(config.seed, name, str(first_game), str(index)),
+        "threads": settings.threads,
+    }
+
+
+def seed_of(seed: int, *names: str) -> int:
+    """A seed for each name, the same on every machine."""
+    text = "/".join([str(seed), *names]).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
+
+
+def samples_of(games: FinishedGames, name: str, model: int) -> list[GameSamples]:
+    """Finished games as the store takes them."""
+    made = []
+    end = 0
+    for number, length in zip(games["game"].tolist(), games["length"].tolist(), strict=True):
+        begin, end = end, end + length
+        if length == 0:
+            continue
+        part = slice(begin, end)
+        made.append(
+            GameSamples(
+                game=f"{name}:{number}",
+                produced_by_model=model,
+                positions=games["positions"][part],
+                visits=games["visits"][part],
+                outcome=games["outcome"][part].astype(np.int16),
+                value=games["value"][part],
+                ply=games["ply"][part].astype(np.int16),
+                move=games["move"][part].astype(np.int16),
+            )
+        )
+    return made
+
+
+class Meter:
+    """Speeds between two reports, from the counters of the searches."""
+
+    NAMES: tuple[Literal["simulations", "evaluations", "rollouts", "moves", "games"], ...] = (
+        "simulations",
+        "evaluations",
+        "rollouts",
+        "moves",
+        "games",
+    )
+
+    def __init__(self, searches: list[BatchedSearch], seconds: float) -> None:
+        self.searches, self.due = searches, Every(seconds)
+        self.before = self._sum()
+        self.time = time.monotonic()
+
+    def _sum(self) -> dict[str, int]:
+        counters: list[SearchCounters] = [search.counters() for search in self.searches]
+        return {name: sum(c[name] for c in counters) for name in self.NAMES}
+
+    def read(self) -> list[Metric]:
+        """Empty until a report is due."""
+        if not self.due():
+            return []
+        now, counters = time.monotonic(), self._sum()
+        seconds = now - self.time
+        made = {name: counters[name] - self.before[name] for name in counters}
+        self.before, self.time = counters, now
+        values = {f"{name}_per_second": made[name] / seconds for name in made}
+        if made["moves"]:
+            values["ms_per_move"] = 1e3 * seconds / made["moves"]
+        if made["simulations"]:
+            values["us_per_simulation"] = 1e6 * seconds / made["simulations"]
+        stamp = time.time()
+        return [Metric(stamp, "selfplay", name, value) for name, value in values.items()]
+
+
+class Uploader:
+    """Sends games and metrics to the store in the background, in order, until they are acknowledged."""
+
+    def __init__(self, store: Store, stopping: threading.Event, queue_games: int) -> None:
+        self.store, self.stopping, self.queue_games = store, stopping, queue_games
+        self.items: queue.Queue[list[GameSamples] | list[Metric]] = queue.Queue()
+        self.waiting = 0  # games in the queue
+        self.free = threading.Condition()
+        self.ending = threading.Event()
+        threading.Thread(target=self._run, daemon=True, name="uploader").start()
+
+    def put(self, games: list[GameSamples]) -> None:
+        """Queues whole games; waits while too many are queued, so that a store that is away is not outrun."""
+        with self.free:
+            while self.waiting > self.queue_games and not self.stopping.is_set():
+                self.free.wait(0.2)
+            self.waiting += len(games)
+        self.items.put(games)
+
+    def report(self, metrics: list[Metric]) -> None:
+        if metrics:
+            self.items.put(metrics)
+
+    def flush(self, seconds: float) -> None:
+        """Waits until all is acknowledged, at most so long; what is left is logged and lost (it was never
+        acknowledged)."""
+        deadline = time.monotonic() + seconds
+        while self.items.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.ending.set()
+        if self.items.unfinished_tasks:
+            log.warning("%d games did not reach the store", self.waiting)
+
+    def _run(self) -> None:
+        while not self.ending.is_set():
+            item = self.items.get()
+            games = [entry for entry in item if isinstance(entry, GameSamples)]
+            metrics = [entry for entry in item if isinstance(entry, Metric)]
+            try:
+                if games:
+                    patiently(lambda games=games: self.store.add_games(games), self.ending, log)  # type: ignore[misc]
+                if metrics:
+                    patiently(lambda metrics=metrics: self.store.add_metrics(metrics), self.ending, log)  # type: ignore[misc]
+            except ValueError:
+                log.exception("the store refuses %d games", len(games))
+            self.items.task_done()
+            with self.free:
+                self.waiting -= len(games)
+                self.free.notify_all()
+
+
+class NetworkWatch:
+    """The newest promoted network, loaded in the background."""
+
+    def __init__(self, config: Config, store: Store, stopping: threading.Event) -> None:
+        self.config, self.store, self.stopping = config, store, stopping
+        self.game = game(config.game, config.scoring).name
+        self.found: tuple[int, Evaluator | None] = (0, None)
+        self._look()
+        threading.Thread(target=self._run, daemon=True, name="networks").start()
+
+    def newest(self) -> tuple[int, Evaluator | None]:
+        """(model id, evaluator); (0, None) before the first promotion."""
+        return self.found
+
+    def _run(self) -> None:
+        while not self.stopping.wait(self.config.selfplay.poll_seconds):
+            try:
+                self._look()
+            except ValueError:
+                log.exception("the best model cannot be used; going on with model %d", self.found[0])
+
+    def _look(self) -> None:
+        best = patiently(self.store.best_model, self.stopping, log)
+        if best is None or best == self.found[0]:
+            return
+        weights = patiently(lambda: self.store.weights(best), self.stopping, log)
+        if weights is None:
+            return
+        search = self.config.search
+        network = load_network(weights, self.game)
+        self.found = (best, make_evaluator(search.backend, network, search.device, search.network_threads))
