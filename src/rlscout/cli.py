@@ -1,0 +1,628 @@
+"""The command line. Every command loads what it needs and no more: only those that train or run a network load its
+library.
+
+Exit status: 0 proven (or valid, or done); 1 a certificate is refused, or a proven score contradicts the answer in a
+file; 2 bad input, said in one line; 3 a limit was met (bounds are printed).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+if TYPE_CHECKING:
+    from rlscout.config import Config
+    from rlscout.games import Game, Position
+    from rlscout.inference import Evaluator
+    from rlscout.solve import Limits, Problem, Proof, Solution, SolveOptions
+
+OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
+
+app = App(
+    name="rlscout",
+    version_flags=["--version"],
+    help="""Learn a board game by self-play, then solve it, with a proof that others can check.
+
+Start here:
+  rlscout run                             learn Othello 6x6 for five minutes, then solve it
+  rlscout run tictactoe                   the same for tic-tac-toe, in about a minute
+  rlscout solve othello6 --moves e4c5     solve a position
+  rlscout games                           the games and their names
+""",
+)
+
+Settings = Annotated[
+    tuple[str, ...],
+    Parameter(name=["--set"], help="A setting over file and environment, as in --set selfplay.games=32.", negative=()),
+]
+ConfigName = Annotated[str | None, Parameter(help="TOML file, or the short name of one that comes along (othello4).")]
+Server = Annotated[str | None, Parameter(help="Address of the server, as tcp://127.0.0.1:5555.")]
+Supervised = Annotated[bool, Parameter(show=False, negative=())]
+
+
+def _config(name: str | None, settings: Sequence[str], **more: str) -> Config:
+    from rlscout import config
+
+    overrides = {}
+    for entry in settings:
+        key, equals, value = entry.partition("=")
+        if not equals:
+            raise ValueError(f"--set {entry}: write KEY=VALUE, as in --set selfplay.games=32")
+        overrides[key.strip()] = value.strip()
+    return config.load(name, {**overrides, **more})
+
+
+@app.command
+def run(
+    name: ConfigName = None,
+    /,
+    *,
+    minutes: Annotated[
+        float | None, Parameter(help="Learning budget in minutes, in all; more than before: learn on.")
+    ] = None,
+    data: Annotated[Path | None, Parameter(help="Folder of the database, log, certificate and report.")] = None,
+    set_: Settings = (),
+) -> int:
+    """Learn a game by self-play, then solve it, write the certificate and have it checked. Ctrl-C stops; run again to
+    go on.
+
+    Examples:
+      rlscout run                          Othello 6x6
+      rlscout run tictactoe --data /tmp/t
+      rlscout run othello6 --minutes 30    go on learning, up to half an hour in all; then solve again
+    """
+    from rlscout import run as job
+
+    more = {} if minutes is None else {"minutes": str(minutes)}
+    return job.run(_config(name, set_, **more, **({} if data is None else {"data": str(data)})))
+
+
+@app.command
+def serve(
+    name: ConfigName = None,
+    /,
+    *,
+    data: Path | None = None,
+    address: Annotated[str | None, Parameter(help="tcp://HOST:PORT; beyond loopback it needs --keys.")] = None,
+    keys: Annotated[Path | None, Parameter(help="Folder of CURVE keys (see `rlscout keys`).")] = None,
+    set_: Settings = (),
+    supervised: Supervised = False,
+) -> int:
+    """Serve the database of a run to self-play, training and duels, on this host or on others. Loads no torch.
+
+    Examples:
+      rlscout serve othello6 --address tcp://127.0.0.1:5555
+      rlscout keys keys && rlscout serve othello6 --address tcp://0.0.0.0:5555 --keys keys
+    """
+    from rlscout.games import game
+    from rlscout.process import log_to, stop_with_parent
+    from rlscout.storage.server import CleanUp, serve
+
+    config = _config(name, set_, **({} if data is None else {"data": str(data)}))
+    folder = Path(config.data)
+    log_to(folder, "serve", config.view.log_level, not supervised)
+    if supervised:
+        stop_with_parent()
+    chosen = address or (config.server.address if config.server.address != "auto" else "tcp://127.0.0.1:*")
+    key_folder = keys or (Path(config.server.keys) if config.server.keys else None)
+    kept = config.storage
+    policy = CleanUp(kept.keep_samples, kept.keep_models, kept.keep_metrics, kept.cleanup_seconds)
+
+    def ready(bound: str) -> None:
+        print(f"serving {folder} at {bound}", flush=True)
+
+    serve(folder, chosen, game(config.game, config.scoring).name, key_folder, policy, ready)
+    return OK
+
+
+def _job(
+    kind: str,
+    name: str | None,
+    server: str | None,
+    keys: Path | None,
+    settings: Sequence[str],
+    supervised: bool,
+    worker: str = "0",
+    games: int = 0,
+) -> int:
+    """Connects to the server (or opens the database where none is named) and does one kind of work until told to
+    stop."""
+    from rlscout.games import game
+    from rlscout.process import log_to, stop_on_signals, stop_with_parent
+    from rlscout.storage import open_store
+
+    config = _config(name, settings)
+    played = game(config.game, config.scoring)
+    stopping = stop_on_signals()
+    if supervised:
+        stop_with_parent()
+    log_to(Path(config.data) if server is None or supervised else None, kind, config.view.log_level, not supervised)
+    key_folder = keys or (Path(config.server.keys) if config.server.keys else None)
+    where = server or config.data
+    with open_store(where, played.name, keys=key_folder, timeout=config.server.timeout_seconds) as store:
+        if kind == "selfplay":
+            from rlscout.selfplay import selfplay
+
+            selfplay(config, store, worker, stopping, games)
+        elif kind == "train":
+            from rlscout.train import train
+
+            train(config, store, stopping)
+        else:
+            from rlscout.duel import duel_forever
+
+            duel_forever(config, store, stopping)
+    return OK
+
+
+@app.command
+def selfplay(
+    name: ConfigName = None,
+    /,
+    *,
+    server: Server = None,
+    keys: Path | None = None,
+    worker: Annotated[str, Parameter(help="A name no other self-play of this run has at the same time.")] = "0",
+    games: Annotated[int, Parameter(help="Stop after so many games; 0: never.")] = 0,
+    set_: Settings = (),
+    supervised: Supervised = False,
+) -> int:
+    """Play games against itself for ever, with the best network so far, and hand them to the server.
+
+    Example:
+      rlscout selfplay othello6 --server tcp://127.0.0.1:5555 --worker attic
+    """
+    return _job("selfplay", name, server, keys, set_, supervised, worker, games)
+
+
+@app.command
+def train(
+    name: ConfigName = None,
+    /,
+    *,
+    server: Server = None,
+    keys: Path | None = None,
+    set_: Settings = (),
+    supervised: Supervised = False,
+) -> int:
+    """Train the network on the games of self-play for ever; hand over a candidate every so many steps.
+
+    Example:
+      rlscout train othello6 --server tcp://127.0.0.1:5555
+    """
+    return _job("train", name, server, keys, set_, supervised)
+
+
+@app.command
+def duel(
+    name: ConfigName = None,
+    /,
+    *,
+    server: Server = None,
+    keys: Path | None = None,
+    set_: Settings = (),
+    supervised: Supervised = False,
+) -> int:
+    """Judge candidates against the best network by a sequential test, for ever; promote those that pass.
+
+    Example:
+      rlscout duel othello6 --server tcp://127.0.0.1:5555
+    """
+    return _job("duel", name, server, keys, set_, supervised)
+
+
+@app.command
+def solve(
+    game: str,
+    /,
+    *,
+    moves: Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")] = None,
+    position: Annotated[str | None, Parameter(help="Squares row by row (X, O, -), then the side to move.")] = None,
+    file: Annotated[Path | None, Parameter(help="OBF file: a position a line, with its answers.")] = None,
+    all_moves: Annotated[bool, Parameter(help="Prove the score of every legal move.", negative=())] = False,
+    model: Annotated[str, Parameter(help="Network that orders moves: a FILE, best (of --data) or none.")] = "none",
+    data: Annotated[Path | None, Parameter(help="Folder of a run, for --model best; default data/GAME.")] = None,
+    ordering: Annotated[
+        Literal["static", "network", "random"] | None, Parameter(help="Default: network with a model.")
+    ] = None,
+    scoring: Annotated[Literal["empties", "discs"], Parameter(help="Who gets the empty squares.")] = "empties",
+    certificate: Annotated[Path | None, Parameter(help="Write a certificate of the score.")] = None,
+    leaf_empties: Annotated[
+        int | None, Parameter(help="Leave positions with so few empty squares to the checker.")
+    ] = None,
+    nodes: Annotated[int | None, Parameter(help="Limit on nodes.")] = None,
+    seconds: Annotated[float | None, Parameter(help="Limit on time.")] = None,
+    table_mb: Annotated[int, Parameter(help="Memory of the transposition table.")] = 256,
+    threads: Annotated[int, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
+    hint_ply: Annotated[int, Parameter(help="The network orders down to this ply below the root.")] = 8,
+    seed: Annotated[int, Parameter(help="Of --ordering random.")] = 1,
+    json: Annotated[bool, Parameter(help="One JSON object a line.", negative=())] = False,
+) -> int:
+    """Prove the score of a position. A network may order the moves; it never decides the answer.
+
+    Exit status: 0 proven, 1 an answer in the file is contradicted, 2 bad input, 3 a limit was met (bounds are printed).
+
+    Examples:
+      rlscout solve othello4 --certificate o4.cert
+      rlscout solve othello6 --moves e4c5 --seconds 60
+      rlscout solve tictactoe --position "XO--X---- O" --all-moves
+      rlscout solve othello8 --file ffo.obf --json
+      rlscout solve othello6 --model best --data data/othello6
+    """
+    from rlscout import solve as job
+    from rlscout.games import game as game_of
+
+    for number, what in ((nodes, "--nodes"), (seconds, "--seconds")):
+        if number is not None and number < 0:
+            raise ValueError(f"{what} {number:g}: zero or more is allowed")
+    if sum(given is not None for given in (moves, position, file)) > 1:
+        raise ValueError("--moves, --position and --file exclude each other: give one of them")
+    if certificate is not None and (file is not None or all_moves):
+        raise ValueError("--certificate is of one position and its score: not with --file or --all-moves")
+    played = game_of(game, scoring)
+    chosen = ordering or ("static" if model == "none" else "network")
+    evaluator = None
+    if chosen == "network":
+        evaluator = _evaluator(played, model, data)
+    options = job.SolveOptions(chosen, hint_ply, table_mb=table_mb, threads=threads, seed=seed)
+    proof, limits = job.Proof(played, options, evaluator), job.Limits(nodes, seconds)
+    if file is not None:
+        return _solve_file(proof, list(job.read_problems(played, file)), limits, all_moves, json)
+    asked = played.position(position) if position is not None else played.play(moves or "")
+    solution = job.solve_with(proof, asked, limits, all_moves)
+    _print_solution(solution, json)
+    if not solution.proven:
+        return LIMIT
+    return _certify(proof, solution, certificate, leaf_empties, limits, json) if certificate else OK
+
+
+def _evaluator(played: Game, model: str, data: Path | None) -> Evaluator:
+    from rlscout.inference import make_evaluator
+    from rlscout.network import load_network
+    from rlscout.storage import open_store
+
+    if model == "none":
+        raise ValueError("--ordering network needs a network: --model FILE, or --model best with --data DIR")
+    if model != "best":
+        if not Path(model).is_file():
+            raise ValueError(f"--model {model}: no such file; allowed are a file, best and none")
+        return make_evaluator("auto", load_network(Path(model), played.name))
+    folder = data or Path("data") / _folder_name(played)
+    if not folder.exists():
+        raise ValueError(f"--model best: no run in {folder}; name its folder by --data DIR")
+    with open_store(folder) as store:
+        if store.ping().game != played.name:
+            raise ValueError(f"--model best: {folder} holds a run of {store.ping().game}, not of {played.name}")
+        best = store.best_model()
+        if best == 0:
+            raise ValueError(f"--model best: no network of {folder} was promoted yet")
+        return make_evaluator("auto", load_network(store.weights(best), played.name))
+
+
+def _folder_name(played: Game) -> str:
+    from rlscout.games import SHORT_NAMES
+
+    short = [name for name, full in SHORT_NAMES.items() if full == played.name]
+    return short[0] if short else played.name.replace(":", "-")
+
+
+def _print_solution(solution: Solution, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(solution.as_json()), flush=True)
+        return
+    answer = solution.as_json()
+    print(solution.position.show())
+    if solution.proven:
+        print(f"score {solution.lower:+d} for {solution.position.to_move}, proven")
+    else:
+        print(
+            f"score between {solution.lower:+d} and {solution.upper:+d} for {solution.position.to_move}: a limit was
+            met"
+        )
+    if answer["best_moves"]:
+        print("best   " + " ".join(answer["best_moves"]))
+    for move, (low, high) in sorted(solution.scores.items(), key=lambda item: -item[1][0]):
+        bounds = f"{low:+d}" if low == high else f"{low:+d} to {high:+d}"
+        print(f"  {solution.position.game.square_name(move)}  {bounds}")
+    if answer["principal_variation"]:
+        print("line   " + " ".join(answer["principal_variation"]))
+    rate = solution.nodes / max(solution.seconds, 1e-9) / 1e6
+    print(
+        f"nodes  {solution.nodes:,} + {solution.evaluations:,} static and {solution.network_evaluations:,} network "
+        f"evaluations, {solution.seconds:.2f} s ({rate:.1f} million nodes/s)"
+    )
+
+
+def _certify(
+    proof: Proof, solution: Solution, path: Path, leaf_empties: int | None, limits: Limits, as_json: bool
+) -> int:
+    leaves = default_leaf_empties(solution.position) if leaf_empties is None else leaf_empties
+    status = proof.certify(solution.position, path, solution.lower, solution.upper, leaves, limits.seconds)
+    if status != "proven":
+        print(f"the certificate is not complete ({status}); nothing was written", file=sys.stderr)
+        return LIMIT
+    if not as_json:
+        print(f"certificate {path}, {path.stat().st_size:,} bytes; check it by: rlscout verify {path}")
+    return OK
+
+
+def default_leaf_empties(position: Position) -> int:
+    """Down to finished games where that is small; else leaves that a plain search re-solves quickly."""
+    return 0 if position.empties <= 14 else 12 if position.game.name.startswith("othello") else 6
+
+
+def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves: bool, as_json: bool) -> int:
+    from rlscout import solve as job
+
+    counts = dict.fromkeys(("right", "wrong", "unsolved", "solved"), 0)
+    nodes = 0
+    seconds = 0.0
+    for problem in problems:
+        proof.solver.reset()
+        solution = job.solve_with(proof, problem.position, limits, all_moves)
+        verdict = problem.verdict(solution)
+        counts[verdict] += 1
+        nodes, seconds = nodes + solution.nodes, seconds + solution.seconds
+        if as_json:
+            known = {} if problem.score is None else {"answer": problem.score}
+            print(json.dumps({**solution.as_json(), "line": problem.line, **known, "verdict": verdict}), flush=True)
+        else:
+            bounds = f"{solution.lower:+d}" if solution.proven else f"{solution.lower:+d}..{solution.upper:+d}"
+            best = " ".join(solution.as_json()["best_moves"])
+            print(
+                f"{problem.line:>4}  {bounds:>8}  {best:<8} {solution.nodes:>14,} nodes {solution.seconds:>8.2f} s 
+                {verdict}", flush=True,
+            )
+    summary = {**counts, "positions": len(problems), "nodes": nodes, "seconds": round(seconds, 3)}
+    if as_json:
+        print(json.dumps({"summary": summary}))
+    else:
+        print(", ".join(f"{counts[name]} {name}" for name in counts) + f"; {nodes:,} nodes, {seconds:.2f} s")
+    return REFUSED if counts["wrong"] else LIMIT if counts["unsolved"] else OK
+
+
+@app.command
+def verify(
+    file: Path,
+    /,
+    *,
+    reference: Annotated[
+        bool, Parameter(help="By the checker written to be read, in Python; slower.", negative=())
+    ] = False,
+) -> int:
+    """Check a certificate by a separate program with rules of its own. Exit status 0 valid, 1 refused, 2 not readable.
+
+    Examples:
+      rlscout verify o4.cert
+      rlscout verify o4.cert --reference
+    """
+    import subprocess
+
+    from rlscout.checker import command
+
+    if not file.is_file():
+        raise ValueError(f"{file}: no such file")
+    return subprocess.run([*command(reference), str(file)], check=False).returncode
+
+
+@app.command
+def perft(game: str, depth: int, /, *, moves: str = "", position: str | None = None) -> int:
+    """Count the positions at a depth, for comparing rules. A pass is a ply; a finished game is one leaf.
+
+    Example:
+      rlscout perft othello8 6
+    """
+    import time
+
+    from rlscout.games import game as game_of
+
+    played = game_of(game)
+    start = played.position(position) if position is not None else played.play(moves)
+    if depth < 0:
+        raise ValueError(f"depth {depth}: zero or more is allowed")
+    for ply in range(depth + 1):
+        begin = time.monotonic()
+        count = played.engine.perft(start.packed, ply)
+        if ply < depth:
+            print(f"{ply:>3} {count:>20,} {time.monotonic() - begin:>9.3f} s", flush=True)
+    print(count)
+    return OK
+
+
+@app.command
+def games() -> int:
+    """The games that were built in, and the short names."""
+    from rlscout import native
+    from rlscout.games import SHORT_NAMES, game
+
+    for pattern, description in native.families():
+        print(f"{pattern:<40} {description}")
+    for short, full in SHORT_NAMES.items():
+        print(f"{short:<40} {full}")
+    from rlscout.games import OTHELLO_NAMES
+
+    print()
+    for name in [*OTHELLO_NAMES, *SHORT_NAMES]:
+        engine = game(name).engine
+        print(f"{name:<20} {engine.columns}x{engine.rows}, scores {engine.min_score} to {engine.max_score}")
+    print(f"\nprocessor variant: {native.VARIANT}")
+    return OK
+
+
+@app.command
+def show(
+    name: ConfigName = None,
+    /,
+    *,
+    data: Annotated[Path | None, Parameter(help="Folder of the run.")] = None,
+    sample: Annotated[int | None, Parameter(help="Number of the sample; default: the newest.")] = None,
+    model: Annotated[str, Parameter(help="best, none, or a file: whose policy to put beside the visits.")] = "best",
+    set_: Settings = (),
+) -> int:
+    """Draw a sample: the board, what the search visited, what the network thinks, side by side.
+
+    Examples:
+      rlscout show othello6
+      rlscout show --data data/tictactoe --sample 100
+    """
+    from rlscout.show import show as draw_sample
+
+    config = _config(name, set_, **({} if data is None else {"data": str(data)}))
+    print(draw_sample(Path(config.data), sample, model))
+    return OK
+
+
+bench_app = App(
+    name="bench", help="Deterministic node counts and their signature; how strong a network is; how well it orders."
+)
+app.command(bench_app)
+
+
+@bench_app.default
+def bench() -> int:
+    """Fixed positions, fixed node budgets, one thread, fresh tables, no clock: the same counts on every machine.
+
+    Examples:
+      rlscout bench
+      rlscout bench strength othello6
+      rlscout bench ordering othello6
+    """
+    from rlscout.bench import signature_table
+
+    print(signature_table(), end="")
+    return OK
+
+
+@bench_app.command
+def strength(
+    name: ConfigName = None,
+    /,
+    *,
+    data: Path | None = None,
+    model: str = "best",
+    positions: int = 200,
+    empties: int = 14,
+    simulations: int = 200,
+    seed: int = 1,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    set_: Settings = (),
+) -> int:
+    """Random, rollouts, network policy, network + search: how often each keeps the exact score, and what it loses.
+
+    The positions are drawn by seed from random games, have a losing choice, and the solver scores every move.
+    """
+    from rlscout.bench import strength as measure
+
+    config = _config(name, set_, **({} if data is None else {"data": str(data)}))
+    from rlscout.games import game
+
+    played = game(config.game, config.scoring)
+    evaluator = None if model == "none" else _evaluator(played, model, Path(config.data))
+    print(measure(config, played, evaluator, positions, empties, simulations, seed, json))
+    return OK
+
+
+@bench_app.command
+def ordering(
+    name: ConfigName = None,
+    /,
+    *,
+    data: Path | None = None,
+    model: str = "best",
+    positions: int = 20,
+    low: Annotated[int, Parameter(help="Fewest empty squares.")] = 16,
+    high: Annotated[int, Parameter(help="Most empty squares.")] = 20,
+    hint_ply: int = 8,
+    seed: int = 1,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    set_: Settings = (),
+) -> int:
+    """Node counts of the orderings network, static and random over the same positions; the scores must agree."""
+    from rlscout.bench import ordering as measure
+
+    config = _config(name, set_, **({} if data is None else {"data": str(data)}))
+    from rlscout.games import game
+
+    played = game(config.game, config.scoring)
+    evaluator = None if model == "none" else _evaluator(played, model, Path(config.data))
+    print(measure(config, played, evaluator, positions, (low, high), hint_ply, seed, json))
+    return OK
+
+
+@app.command
+def keys(folder: Path, /, *, client: Annotated[str, Parameter(help="Name of the client's pair.")] = "client") -> int:
+    """Make the CURVE keys of a server and of a client; keys that exist are kept.
+
+    Example:
+      rlscout keys keys      then copy server.pub and client.key to the other host
+    """
+    from rlscout.storage.keys import make_keys
+
+    written = make_keys(folder, client)
+    for path in written:
+        print(path)
+    if not written:
+        print(f"all keys exist in {folder}")
+    return OK
+
+
+@app.command
+def report(
+    name: ConfigName = None, /, *, data: Path | None = None, out: Path | None = None, set_: Settings = ()
+) -> int:
+    """Write the report of a run again: one HTML file that asks nothing from outside.
+
+    Example:
+      rlscout report --data data/othello6 --out report.html
+    """
+    from rlscout.report import write_report
+
+    config = _config(name, set_, **({} if data is None else {"data": str(data)}))
+    print(write_report(config, out or Path(config.data) / "report.html"))
+    return OK
+
+
+@app.command
+def config(name: ConfigName = None, /, *, set_: Settings = ()) -> int:
+    """Print every setting in force with its doc, as a TOML file.
+
+    Example:
+      rlscout config tictactoe > mine.toml
+    """
+    from rlscout.config import document
+
+    print(document(_config(name, set_)), end="")
+    return OK
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits with its status; bad input is one line on standard error, and status 2."""
+    sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    try:
+        status = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        print(f"rlscout: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except (ValueError, OSError, ImportError) as error:
+        print(f"rlscout: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("rlscout: stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        from rlscout.storage import StoreError
+
+        if not isinstance(error, StoreError):
+            raise
+        print(f"rlscout: {error}", file=sys.stderr)
+        return BAD_INPUT
+    return status if isinstance(status, int) else OK
