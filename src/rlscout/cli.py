@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from rlscout.config import Config
     from rlscout.games import Game, Position
     from rlscout.inference import Evaluator
-    from rlscout.solve import Limits, Problem, Proof, Solution, SolveOptions
+    from rlscout.solve import Limits, Problem, Proof, Solution
 
 OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
 
@@ -153,7 +152,7 @@ def _job(
         elif kind == "train":
             from rlscout.train import train
 
-            train(config, store, stopping)
+            train(config, store, played.engine, stopping)
         else:
             from rlscout.duel import duel_forever
 
@@ -321,10 +320,8 @@ def _print_solution(solution: Solution, as_json: bool) -> None:
     if solution.proven:
         print(f"score {solution.lower:+d} for {solution.position.to_move}, proven")
     else:
-        print(
-            f"score between {solution.lower:+d} and {solution.upper:+d} for {solution.position.to_move}: a limit was
-            met"
-        )
+        bounds = f"between {solution.lower:+d} and {solution.upper:+d}"
+        print(f"score {bounds} for {solution.position.to_move}: a limit was met")
     if answer["best_moves"]:
         print("best   " + " ".join(answer["best_moves"]))
     for move, (low, high) in sorted(solution.scores.items(), key=lambda item: -item[1][0]):
@@ -375,10 +372,8 @@ def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves
         else:
             bounds = f"{solution.lower:+d}" if solution.proven else f"{solution.lower:+d}..{solution.upper:+d}"
             best = " ".join(solution.as_json()["best_moves"])
-            print(
-                f"{problem.line:>4}  {bounds:>8}  {best:<8} {solution.nodes:>14,} nodes {solution.seconds:>8.2f} s 
-                {verdict}", flush=True,
-            )
+            line = f"{problem.line:>4}  {bounds:>8}  {best:<8} {solution.nodes:>14,} nodes {solution.seconds:>8.2f} s"
+            print(f"{line}  {verdict}", flush=True)
     summary = {**counts, "positions": len(problems), "nodes": nodes, "seconds": round(seconds, 3)}
     if as_json:
         print(json.dumps({"summary": summary}))

@@ -2,8 +2,8 @@
 
     solve(position, SolveOptions(...), Limits(...), evaluator)  ->  Solution
 
-The native solver proves. With `ordering="network"` it stops wherever it lacks the order of moves of a position near the root,
-the evaluator answers all that are missing in one batch, and the search goes on from its table. Running out of nodes or
+The native solver proves. With `ordering="network"` it stops wherever it lacks the order of moves near the root, the
+evaluator answers all that are missing in one batch, and the search goes on from its table. Running out of nodes or
 time is an answer: bounds that are proven so far.
 """
 

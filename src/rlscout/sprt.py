@@ -64,8 +64,8 @@ class Sprt:
 def _most_likely(counts: Sequence[float], mean: float) -> list[float]:
     """The distribution over PAIR_SCORES with this mean under which the counts are most likely.
 
-    p_i = f_i / (1 + t (a_i - mean)) with f the observed shares; t is the root of sum_i f_i (a_i - mean) / (1 + t (a_i - mean)),
-    which falls in t, between the poles of its first and its last term."""
+    p_i = f_i / (1 + t (a_i - mean)) with f the observed shares; t is the root of
+    sum_i f_i (a_i - mean) / (1 + t (a_i - mean)), which falls in t, between the poles of its first and its last term."""
     total = sum(counts)
     shares = [count / total for count in counts]
     offsets = [score - mean for score in PAIR_SCORES]
