@@ -21,10 +21,9 @@ pyproject.toml must be there already.
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 -- said in words, before the syntax and modules of newer versions are met
-    sys.exit(
-        "rlscout needs Python 3.11 or newer, and this is Python %d.%d: start dev.py with a newer one."
-        % sys.version_info[:2]
-    )
+    found = ".".join(map(str, sys.version_info[:2]))
+    print("dev.py: rlscout needs Python 3.11 or newer, and this is Python " + found + ".", file=sys.stderr)
+    sys.exit(2)
 
 import ast
 import hashlib
@@ -40,7 +39,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -77,6 +76,16 @@ def call(command: list[str | Path], env: Mapping[str, str] | None = None) -> Non
 # What must be there
 
 
+def check_python() -> None:
+    if sys.version_info >= (3, 15):
+        found = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        fail(f"the torch of constraints.txt has builds for Python 3.11 to 3.14, and this is Python {found}.")
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        fail(
+            "Python's C headers are needed, and this Python came without them (Debian, Ubuntu: apt install python3-dev)."
+        )
+
+
 def check_compiler() -> None:
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
     compiler = next((path for name in names if (path := shutil.which(name.split()[0]))), None)
@@ -89,10 +98,6 @@ def check_compiler() -> None:
         probe = [compiler, "-std=c++20", "-c", str(source), "-o", os.devnull]
         if subprocess.run(probe, capture_output=True, check=False).returncode:
             fail(f"a C++20 compiler is needed, and {compiler} does not compile C++20 ({advice}).")
-    if not Path(sysconfig.get_path("include"), "Python.h").exists():
-        fail(
-            "the C headers of Python are needed, and this Python came without them (Debian, Ubuntu: apt install python3-dev)."
-        )
 
 
 def tool_is_there(name: str, at_least: tuple[int, ...]) -> bool:
@@ -138,19 +143,36 @@ def packages_digest() -> str:
     )
 
 
-def read_stamp() -> dict[str, object]:
-    try:
-        stamp = json.loads(STAMP.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
+class Stamp(NamedTuple):
+    """What .venv holds: the digests that it was made from, and the extras that were asked for so far."""
+
+    packages: str = ""
+    build: str = ""
+    extras: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls) -> "Stamp":
+        """The stamp of the last set-up that came to its end; an empty one where there is none."""
+        try:
+            packages, build, *extras = STAMP.read_text("utf-8").splitlines()
+        except (OSError, ValueError):
+            return cls()
+        return cls(packages, build, tuple(extras)) if (VENV / "bin/rlscout").exists() else cls()
+
+    def has(self, packages: str, extras: Iterable[str]) -> bool:
+        return self.packages == packages and set(extras) <= set(self.extras)
+
+    def write(self) -> None:
+        STAMP.write_text("\n".join([self.packages, self.build, *self.extras]), "utf-8")
 
 
 # The environment
 
 
 def make_venv() -> None:
-    if (VENV / "bin/python").exists() and (VENV / "bin/pip").exists():
+    """The environment belongs to the Python that dev.py is called with; for another one it is made anew."""
+    library = VENV / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    if library.exists() and (VENV / "bin/python").exists() and (VENV / "bin/pip").exists():
         return
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         fail(
@@ -200,7 +222,7 @@ def mention_cpu_build() -> None:
         )
 
 
-def install_packages(extras: list[str]) -> None:
+def install_packages(extras: Iterable[str]) -> None:
     wanted = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"] + missing_tools()
     for extra in extras:
         wanted += PROJECT["project"]["optional-dependencies"][extra]
@@ -209,23 +231,23 @@ def install_packages(extras: list[str]) -> None:
 
 
 def prepare_venv(extras: list[str]) -> None:
-    """Brings .venv up to date; where both stamps match that is a few milliseconds."""
-    stamp = read_stamp()
+    """Brings .venv up to date; where the stamp matches that is a few milliseconds."""
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["VIRTUAL_ENV"] = str(VENV)
     packages, build = packages_digest(), build_digest()
-    known = stamp["extras"] if stamp.get("packages") == packages and isinstance(stamp.get("extras"), list) else None
-    fresh = (VENV / "bin/rlscout").exists()
-    if fresh and known is not None and set(extras) <= set(known) and stamp.get("build") == build:
+    stamp = Stamp.read()
+    if stamp.has(packages, extras) and stamp.build == build:
         return
+    check_python()
     check_compiler()
     make_venv()
-    if known is None or not set(extras) <= set(known):
-        known = sorted({*(known or []), *extras})
+    stamp = Stamp.read()
+    known = sorted({*stamp.extras, *extras})
+    if not stamp.has(packages, extras):
         install_packages(known)
-    if not fresh or stamp.get("build") != build:
+    if stamp.build != build:
         call([*installer(), "--no-build-isolation", "--no-deps", "-v", "-e", ROOT])
-    STAMP.write_text(json.dumps({"packages": packages, "extras": known, "build": build}), "utf-8")
+    Stamp(packages, build, tuple(known)).write()
 
 
 def prepare_interpreter(extras: list[str]) -> None:
@@ -330,6 +352,11 @@ def main(arguments: list[str]) -> int:
         return 0
     if command == "lint":
         return lint(python)
+    return execute(command, python, rest)
+
+
+def execute(command: str, python: str, arguments: list[str]) -> NoReturn:
+    """Becomes the command; `run` and `bench` keep the caller's folder, where their arguments may name files."""
     start = {
         "run": ["-m", "rlscout", "run"],
         "bench": ["-m", "rlscout", "bench"],
@@ -338,7 +365,8 @@ def main(arguments: list[str]) -> int:
     }[command]
     if command in ("test", "soak"):
         os.chdir(ROOT)
-    os.execv(python, [python, *start, *rest])
+    sys.stdout.flush()
+    os.execv(python, [python, *start, *arguments])
 
 
 if __name__ == "__main__":
