@@ -7,6 +7,8 @@ Writes games of 32 positions in batches of `--batch` games, then reads all sampl
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from rlscout.storage import GameSamples, Store, open_store
+from rlscout.storage.keys import make_keys
 
 LENGTH = 32  # positions of a game
 
@@ -47,9 +50,21 @@ def measure(name: str, store: Store, games: list[GameSamples], batch: int) -> No
         last, received = samples.last_id, received + len(samples.ids)
     read = time.perf_counter()
     assert received == len(games) * LENGTH
-    print(
-        f"{name:8} write {received / (written - start):10,.0f} samples/s   read {received / (read - written):10,.0f} samples/s"
+    into, out = received / (written - start), received / (read - written)
+    print(f"{name:14} write {into:9,.0f} samples/s   read {out:9,.0f} samples/s")
+
+
+def start_server(data: Path, keys: Path | None) -> tuple[subprocess.Popen[str], str]:
+    """A server in a process of its own, and its address."""
+    code = (
+        "import sys; from pathlib import Path; from rlscout.storage.server import serve; "
+        "serve(Path(sys.argv[1]), 'tcp://127.0.0.1:*', 'benchmark', Path(sys.argv[2]) if sys.argv[2] else None, "
+        "ready=lambda address: print(address, flush=True))"
     )
+    command = [sys.executable, "-c", code, str(data), str(keys or "")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, process.stdout.readline().strip()
 
 
 def main() -> None:
@@ -60,9 +75,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to put the databases; default: the temporary folder")
     options = parser.parse_args()
     games = make_games(max(1, options.samples // LENGTH), options.columns**2)
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        with open_store(Path(folder) / "local", "benchmark") as store:
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        with open_store(folder / "local", "benchmark") as store:
             measure("local", store, games, options.batch)
+        make_keys(folder / "keys")
+        for label, keys in (("server", None), ("server, CURVE", folder / "keys")):
+            process, address = start_server(folder / label, keys)
+            try:
+                with open_store(address, "benchmark", keys=keys) as store:
+                    measure(label, store, games, options.batch)
+            finally:
+                process.terminate()
+                process.wait()
 
 
 if __name__ == "__main__":
