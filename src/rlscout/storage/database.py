@@ -98,17 +98,22 @@ class Database:
 
     def _check(self, game: str | None) -> str:
         """Returns the game of the file that was opened."""
-        path = self.path
-        if path.stat().st_size == 0:
-            raise StoreError(f"{path}: {_HELP['SQLITE_CORRUPT']} (it has 0 bytes)")
+        path, log = self.path, self.path.with_name(self.path.name + "-wal")
+        logged = log.exists() and log.stat().st_size > 0
+        size = path.stat().st_size
         with self.read() as connection:
             application = connection.execute("pragma application_id").fetchone()[0]
             version = connection.execute("pragma user_version").fetchone()[0]
+            page = connection.execute("pragma page_size").fetchone()[0]
+            # SQLite itself refuses a file that lacks whole pages; the rest of a cut page it would read as zeros. With a
+            # log, pages may be cut without harm: the log holds them.
+            if size == 0 or (size % page and not logged):
+                raise StoreError(f"{path}: {_HELP['SQLITE_CORRUPT']} ({size} bytes, pages of {page})")
             if application != APPLICATION_ID:
                 raise StoreError(f"{path}: {_HELP['SQLITE_NOTADB']} (application id {application:#x})")
             if version != SCHEMA_VERSION:
                 raise StoreError(f"{path}: schema version {version}, this rlscout reads version {SCHEMA_VERSION} only")
-            if path.stat().st_size <= FULL_CHECK_BYTES:
+            if size <= FULL_CHECK_BYTES:
                 found = connection.execute("pragma quick_check(1)").fetchone()[0]
                 if found != "ok":
                     raise StoreError(f"{path}: {_HELP['SQLITE_CORRUPT']} ({found})")

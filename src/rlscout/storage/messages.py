@@ -73,7 +73,7 @@ class Decoder:
         self._body = body
         try:
             return self._decoder.decode(header)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadMessage(f"the message does not fit the protocol: {error}") from error
         finally:
             self._body = b""

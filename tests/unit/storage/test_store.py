@@ -182,7 +182,7 @@ def test_a_finished_duel_promotes_and_is_final(store: Store) -> None:
     assert store.add_duel_games(duel, [DuelGame(0, True, -1, [])], 0.0, 0.0, 0.0, 0.0) == done
     with pytest.raises(ValueError, match="takes no more games"):
         store.add_duel_games(duel, [DuelGame(1, True, -1, [])], 0.0, 0.0, 0.0, 0.0)
-    with pytest.raises(ValueError, match="stronger.*weaker"):
+    with pytest.raises(ValueError, match=r"stronger.*weaker"):
         store.finish_duel(duel, "weaker", None)
     assert len(store.duel_games(duel)) == 1
 
@@ -228,7 +228,7 @@ def test_claims_narrow_the_bounds(store: Store) -> None:
 
 def test_a_contradiction_is_refused(store: Store) -> None:
     store.add_claim(make_claim(-36, -4))
-    with pytest.raises(ValueError, match="0 <= score <= 36.*contradicts.*-36 <= score <= -4"):
+    with pytest.raises(ValueError, match=r"0 <= score <= 36.*contradicts.*-36 <= score <= -4"):
         store.add_claim(make_claim(0, 36))
     with pytest.raises(ValueError, match="lower 2 is above upper 1"):
         store.add_claim(make_claim(2, 1))
@@ -310,8 +310,7 @@ def test_clean_up_of_models_and_metrics(store: Store) -> None:
 
 def test_threads_share_a_store(store: Store) -> None:
     def write(first: int) -> None:
-        for number in range(first, first + 20):
-            added.append(store.add_games([make_game(number)]))
+        added.extend(store.add_games([make_game(number)]) for number in range(first, first + 20))
 
     added: list[int] = []
     threads = [threading.Thread(target=write, args=(first,)) for first in (0, 10, 20, 30)]
