@@ -1,5 +1,6 @@
 """`kill -9` in the middle of writes: what was acknowledged is there, what is there is whole."""
 
+import os
 import random
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from stores import make_game
 from rlscout.storage import Store, open_store
 
 WRITER = Path(__file__).with_name("writer.py")
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 SERVE = (
     "import sys; from pathlib import Path; from rlscout.storage.server import serve; "
     "serve(Path(sys.argv[1]), sys.argv[2], 'othello6', ready=lambda address: print(address, flush=True))"
@@ -23,7 +25,9 @@ SERVE = (
 def write_until_killed(where: str, first: int, seconds: float) -> list[list[str]]:
     """The acknowledged writes; a line cut by the kill does not count. Fails where the writer stops by itself."""
     command = [sys.executable, str(WRITER), where, str(first)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as writer:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as writer:
         assert writer.stdout
         assert writer.stderr
         begun = writer.stdout.readline()
@@ -92,7 +96,11 @@ def kill_servers(data: Path, rounds: int) -> None:
 
     server, address = start("tcp://127.0.0.1:*")
     with subprocess.Popen(
-        [sys.executable, str(WRITER), address, "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(WRITER), address, "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
     ) as writer:
         assert writer.stdout
         assert writer.stderr
@@ -103,8 +111,7 @@ def kill_servers(data: Path, rounds: int) -> None:
             server.communicate()
             server, _ = start(address)
             lines.append(writer.stdout.readline())
-        for _ in range(20):
-            lines.append(writer.stdout.readline())
+        lines += [writer.stdout.readline() for _ in range(20)]
         writer.kill()
         lines += writer.stdout.read().splitlines(keepends=True)
         assert writer.wait() == -9, writer.stderr.read()
