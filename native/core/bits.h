@@ -10,6 +10,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#ifdef __BMI2__
+#include <immintrin.h>
+#endif
+
 namespace rlscout {
 
 // W words of 64 bits; bit i is bit i % 64 of word i / 64.
@@ -96,6 +100,24 @@ constexpr Bits<W> without_first(Bits<W> set) {
 template <int W>
 constexpr bool contains(const Bits<W>& set, int bit) {
   return (set.words[bit / 64] >> (bit % 64) & 1) != 0;
+}
+
+// The member with `index` smaller ones; the set must have more than `index` members.
+constexpr int nth(std::uint64_t set, int index) {
+#ifdef __BMI2__
+  if (!std::is_constant_evaluated()) return std::countr_zero(_pdep_u64(std::uint64_t{1} << index, set));
+#endif
+  for (; index > 0; --index) set &= set - 1;
+  return std::countr_zero(set);
+}
+template <int W>
+constexpr int nth(const Bits<W>& set, int index) {
+  for (int i = 0; i < W - 1; ++i) {
+    const int members = std::popcount(set.words[i]);
+    if (index < members) return 64 * i + nth(set.words[i], index);
+    index -= members;
+  }
+  return 64 * (W - 1) + nth(set.words[W - 1], index);
 }
 
 // The set with just this bit.

@@ -13,6 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/value.h"
+#include "engine/batched_search_job.h"
+
 namespace rlscout {
 
 using Words = std::span<const std::uint64_t>;
@@ -47,13 +50,12 @@ class Engine {
   // Own stones, then the opponent's, one float a square: B * 2 * S.
   void planes(Words positions, std::span<float> planes) const;
   // What a tree or a network expects of a score, in [-1, 1]: (1 - margin) * sign(score) + margin * score / max_score.
-  float value_of(int score, float margin) const {
-    const float sign = static_cast<float>((score > 0) - (score < 0));
-    return (1.0f - margin) * sign + margin * static_cast<float>(score) / static_cast<float>(info().max_score);
-  }
+  float value_of(int score, float margin) const { return rlscout::value_of(score, info().max_score, margin); }
 
   // Leaves at `depth` plies; a pass is a ply, a finished game is one leaf.
   virtual std::uint64_t perft(Words position, int depth) const = 0;
+
+  virtual std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const = 0;
 };
 
 // The engine of a game by name; throws std::invalid_argument naming the families where there is none.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "core/bits.h"
 #include "core/game.h"
+#include "engine/batched_search_for.h"
 #include "engine/engine.h"
 
 namespace rlscout {
@@ -140,6 +142,10 @@ class EngineFor : public Engine {
 
   std::uint64_t perft(Words position, int depth) const override {
     return rlscout::perft(game_, checked(position, 0), depth);
+  }
+
+  std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const override {
+    return std::make_unique<BatchedSearchFor<G>>(game_, options);
   }
 
  protected:

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "engine/batched_search_job.h"
 #include "engine/engine.h"
 
 namespace nb = nanobind;
@@ -181,6 +182,156 @@ void bind_rules(nb::class_<Engine>& engine) {
       });
 }
 
+// The options of _native.pyi's SearchOptions, whole or in part.
+SearchOptions search_options(const nb::dict& given) {
+  SearchOptions options;
+  const auto set = [](auto& option, const std::string& name, nb::handle value) {
+    if (!nb::try_cast(value, option))
+      throw std::invalid_argument("search option " + name + ": " + nb::cast<std::string>(nb::repr(value)) +
+                                  " is not of the option's type");
+  };
+  for (const auto& [key, value] : given) {
+    const std::string name = nb::cast<std::string>(nb::str(key));
+    if (name == "mode") {
+      std::string mode;
+      set(mode, name, value);
+      options.mode = search_mode(mode);
+    } else if (name == "players") {
+      std::vector<std::string> players;
+      set(players, name, value);
+      options.players.clear();
+      for (const auto& player : players) options.players.push_back(search_player(player));
+    } else if (name == "games") {
+      set(options.games, name, value);
+    } else if (name == "total_games") {
+      set(options.total_games, name, value);
+    } else if (name == "first_game") {
+      set(options.first_game, name, value);
+    } else if (name == "simulations") {
+      set(options.simulations, name, value);
+    } else if (name == "c_puct") {
+      set(options.c_puct, name, value);
+    } else if (name == "fpu") {
+      set(options.fpu, name, value);
+    } else if (name == "noise_alpha") {
+      set(options.noise_alpha, name, value);
+    } else if (name == "noise_weight") {
+      set(options.noise_weight, name, value);
+    } else if (name == "temperature") {
+      set(options.temperature, name, value);
+    } else if (name == "temperature_plies") {
+      set(options.temperature_plies, name, value);
+    } else if (name == "opening_plies") {
+      set(options.opening_plies, name, value);
+    } else if (name == "margin") {
+      set(options.margin, name, value);
+    } else if (name == "reuse_tree") {
+      set(options.reuse_tree, name, value);
+    } else if (name == "symmetries") {
+      set(options.symmetries, name, value);
+    } else if (name == "seed") {
+      set(options.seed, name, value);
+    } else if (name == "threads") {
+      set(options.threads, name, value);
+    } else {
+      throw std::invalid_argument("unknown search option '" + name + "': see SearchOptions in _native.pyi");
+    }
+  }
+  return options;
+}
+
+nb::dict finished_games(const Engine& engine, FinishedGames games) {
+  const auto width = 2 * static_cast<std::size_t>(engine.info().words);
+  const auto squares = static_cast<std::size_t>(engine.info().squares);
+  const std::size_t n = games.game.size(), t = games.move.size();
+  nb::dict result;
+  result["game"] = to_numpy(std::move(games.game), {n});
+  result["length"] = to_numpy(std::move(games.length), {n});
+  result["score"] = to_numpy(std::move(games.score), {n});
+  result["player_first"] = to_numpy(std::move(games.player_first), {n});
+  result["positions"] = to_numpy(std::move(games.positions), {t, width});
+  result["visits"] = to_numpy(std::move(games.visits), {t, squares});
+  result["value"] = to_numpy(std::move(games.value), {t});
+  result["outcome"] = to_numpy(std::move(games.outcome), {t});
+  result["move"] = to_numpy(std::move(games.move), {t});
+  result["ply"] = to_numpy(std::move(games.ply), {t});
+  result["player"] = to_numpy(std::move(games.player), {t});
+  return result;
+}
+
+nb::dict root_statistics(const Engine& engine, RootStatistics roots) {
+  const std::size_t n = roots.root_value.size(), squares = static_cast<std::size_t>(engine.info().squares);
+  nb::dict result;
+  result["visits"] = to_numpy(std::move(roots.visits), {n, squares});
+  result["prior"] = to_numpy(std::move(roots.prior), {n, squares});
+  result["value"] = to_numpy(std::move(roots.value), {n, squares});
+  result["root_value"] = to_numpy(std::move(roots.root_value), {n});
+  return result;
+}
+
+nb::dict search_counters(const SearchCounters& counters) {
+  nb::dict result;
+  result["simulations"] = counters.simulations;
+  result["evaluations"] = counters.evaluations;
+  result["rollouts"] = counters.rollouts;
+  result["moves"] = counters.moves;
+  result["games"] = counters.games;
+  result["nodes"] = counters.nodes;
+  result["tree_bytes"] = counters.tree_bytes;
+  return result;
+}
+
+// A batched search and the engine that it came from.
+struct PythonSearch {
+  const Engine& engine;
+  std::unique_ptr<BatchedSearchJob> job;
+};
+
+// Arrays that gather writes to: never a converted copy.
+using Writable = nb::ndarray<std::uint64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
+  nb::class_<PythonSearch>(module, "BatchedSearch")
+      .def("set_positions",
+           [](PythonSearch& s, In<std::uint64_t> positions) {
+             const Words words = positions_of(s.engine, positions);
+             s.engine.validate(words);
+             s.job->set_positions(words);
+           })
+      .def(
+          "gather",
+          [](PythonSearch& s, int player, Writable positions, Writable legal, double seconds) {
+            const auto words = static_cast<std::size_t>(s.engine.info().words);
+            if (positions.shape(1) != 2 * words || legal.shape(1) != words || positions.shape(0) != legal.shape(0))
+              throw std::invalid_argument("positions [" + std::to_string(positions.shape(0)) + ", " +
+                                          std::to_string(positions.shape(1)) + "] and legal [" +
+                                          std::to_string(legal.shape(0)) + ", " + std::to_string(legal.shape(1)) +
+                                          "]: " + s.engine.info().name + " takes [n, " + std::to_string(2 * words) +
+                                          "] and [n, " + std::to_string(words) + "]");
+            nb::gil_scoped_release release;
+            return s.job->gather(player, {positions.data(), positions.size()}, {legal.data(), legal.size()}, seconds);
+          },
+          nb::arg("player"), nb::arg("positions").noconvert(), nb::arg("legal").noconvert(), nb::arg("seconds") = 0.1)
+      .def(
+          "scatter",
+          [](PythonSearch& s, int player, In<float> policy, In<float> value) {
+            nb::gil_scoped_release release;
+            s.job->scatter(player, {policy.data(), policy.size()}, {value.data(), value.size()});
+          },
+          nb::arg("player"), nb::arg("policy"), nb::arg("value"))
+      .def("take_games", [](PythonSearch& s) { return finished_games(s.engine, s.job->take_games()); })
+      .def("root_statistics",
+           [](const PythonSearch& s) { return root_statistics(s.engine, s.job->root_statistics()); })
+      .def("finished", [](const PythonSearch& s) { return s.job->finished(); })
+      .def("counters", [](const PythonSearch& s) { return search_counters(s.job->counters()); });
+  engine.def(
+      "batched_search",
+      [](const Engine& e, const nb::dict& options) {
+        return std::make_unique<PythonSearch>(e, e.batched_search(search_options(options)));
+      },
+      nb::arg("options"), nb::keep_alive<0, 1>());
+}
+
 }  // namespace
 
 NB_MODULE(RLSCOUT_MODULE, module) {
@@ -189,4 +340,5 @@ NB_MODULE(RLSCOUT_MODULE, module) {
   module.def("engine", &make_engine, nb::arg("game"), nb::arg("scoring") = "empties");
   nb::class_<Engine> engine(module, "Engine");
   bind_rules(engine);
+  bind_batched_search(module, engine);
 }

@@ -1,0 +1,297 @@
+// One game in flight: its trees, the search for the next move, and the record that becomes samples.
+//
+//   kSearching --leaf of a network player--> kLeafWaits --leave_out--> kLeafGiven --answer--> kSearching
+//       |  ^
+//       |  +-- rollout, finished game met, move chosen, next game begun
+//       +-- no game is left, or the analysis is done --> kIdle
+//
+// All that happens in a game depends on the seed and its number alone, not on the slot or on what other slots do.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/bits.h"
+#include "core/game.h"
+#include "core/hash.h"
+#include "core/random.h"
+#include "core/value.h"
+#include "search/openings.h"
+#include "search/puct.h"
+#include "search/rollout.h"
+#include "search/search_options.h"
+
+namespace rlscout {
+
+// What the slots of one batched search share.
+template <Game G>
+struct SearchShared {
+  SearchShared(const G& game_, const SearchOptions& options_)
+      : game(game_), options(options_), openings(game, options.opening_plies, options.seed) {
+    for (int symmetry = 0; symmetry < game.symmetries(); ++symmetry)
+      for (int square = 0; square < game.columns() * game.rows(); ++square) {
+        const Move move = game.move_at(square);
+        policy_index[symmetry][move] = static_cast<std::uint8_t>(game.square(game.transform(move, symmetry)));
+      }
+  }
+
+  const G& game;
+  const SearchOptions options;
+  Openings<G> openings;
+  std::atomic<std::int64_t> games_begun{0};
+  std::uint8_t policy_index[8][64 * G::kWords] = {};  // where a policy for the image under a symmetry has a move
+  std::mutex finished_mutex;
+  std::vector<FinishedGames> finished;
+};
+
+template <Game G>
+class GameSlot {
+ public:
+  enum class State : std::uint8_t { kSearching, kLeafWaits, kLeafGiven, kIdle };
+
+  explicit GameSlot(SearchShared<G>& shared) : shared_(shared) {
+    for (std::size_t player = 0; player < options().players.size(); ++player) trees_.push_back(new_tree(shared));
+  }
+
+  static Tree<G> new_tree(const SearchShared<G>& shared) {
+    const SearchOptions& o = shared.options;
+    return Tree<G>(shared.game, {o.c_puct, o.fpu, o.margin}, o.simulations);
+  }
+
+  State state() const { return state_; }
+  int player() const { return player_; }  // who searches
+  const SearchCounters& counters() const { return counters_; }
+  const std::vector<Tree<G>>& trees() const { return trees_; }
+
+  void begin_analysis(const typename G::Position& position, std::int64_t number) {
+    random_ = Random(options().seed, static_cast<std::uint64_t>(number));
+    begin(number, {position});
+  }
+
+  // Takes the next game of the run; idle where there is none.
+  void begin_next_game() {
+    const std::int64_t begun = shared_.games_begun++;
+    if (options().total_games > 0 && begun >= options().total_games) {
+      state_ = State::kIdle;
+      return;
+    }
+    const std::int64_t number = options().first_game + begun;
+    random_ = Random(options().seed, static_cast<std::uint64_t>(number));
+    record_ = {};
+    begin(number, options().mode == SearchMode::kDuel ? shared_.openings[static_cast<std::size_t>(number / 2)]
+                                                      : random_opening(shared_.game, options().opening_plies, random_));
+  }
+
+  // One ply down the tree, and what follows where the walk ends. False unless the state is kSearching after it.
+  // `scratch` is a tree for the calling thread's use.
+  bool step(Tree<G>& scratch) {
+    if (tree().step()) {
+      tree().prefetch();
+      return true;
+    }
+    if (tree().leaf_is_over()) {
+      tree().back_up_finished();
+      ++counters_.simulations;
+    } else if (options().players[static_cast<std::size_t>(player_)] == Player::kNetwork) {
+      state_ = State::kLeafWaits;
+      return false;
+    } else {
+      const int score = random_rollout(shared_.game, tree().leaf_position(), random_);
+      ++counters_.rollouts;
+      add_leaf({}, value_of(score, shared_.game.max_score(), options().margin));
+    }
+    return next_walk(scratch);
+  }
+  void prefetch() const { trees_[static_cast<std::size_t>(player_)].prefetch_children(); }
+
+  // Writes the waiting leaf: 2W words of the position, W of its legal moves, both under the symmetry of the evaluation.
+  void give_leaf(std::uint64_t* position, std::uint64_t* legal) {
+    const auto& leaf = tree().leaf_position();
+    symmetry_ = 0;
+    if (options().symmetries)
+      symmetry_ = static_cast<int>(combine(mix(options().seed), shared_.game.key(leaf)) %
+                                   static_cast<std::uint64_t>(shared_.game.symmetries()));
+    const auto image = shared_.game.transform(leaf, symmetry_);
+    shared_.game.pack(image, position);
+    shared_.game.pack_moves(symmetry_ == 0 ? tree().leaf_moves() : shared_.game.legal(image), legal);
+    ++counters_.evaluations;
+    state_ = State::kLeafGiven;
+  }
+
+  // What is wrong with an answer to the given leaf; empty where nothing is.
+  std::string fault(const float* policy, float value) const {
+    const auto& leaf = trees_[static_cast<std::size_t>(player_)];
+    bool good = value >= -1.0f && value <= 1.0f;
+    if (!good) return "value " + std::to_string(value) + ": allowed is -1 to 1";
+    const std::uint8_t* index = shared_.policy_index[symmetry_];
+    for_each_bit(leaf.leaf_moves(), [&](int move) {
+      const float weight = policy[index[move]];
+      good &= weight >= 0.0f && weight <= std::numeric_limits<float>::max();
+    });
+    return good ? "" : "a policy with a negative or infinite weight of a legal move: allowed are finite weights >= 0";
+  }
+
+  // Adds the network's answer. Weights of policy that are all zero on legal moves stand for the uniform prior.
+  void answer(const float* policy, float value, Tree<G>& scratch) {
+    float priors[64 * G::kWords];
+    std::size_t moves = 0;
+    float total = 0.0f;
+    const std::uint8_t* index = shared_.policy_index[symmetry_];
+    for_each_bit(tree().leaf_moves(), [&](int move) {
+      priors[moves] = policy[index[move]];
+      total += priors[moves++];
+    });
+    state_ = State::kSearching;
+    if (total > 0.0f && total <= std::numeric_limits<float>::max()) {
+      for (std::size_t i = 0; i < moves; ++i) priors[i] /= total;
+      add_leaf({priors, moves}, value);
+    } else {
+      add_leaf({}, value);
+    }
+    next_walk(scratch);
+  }
+
+ private:
+  const SearchOptions& options() const { return shared_.options; }
+  Tree<G>& tree() { return trees_[static_cast<std::size_t>(player_)]; }
+
+  void begin(std::int64_t number, const Standing<G>& standing) {
+    number_ = number;
+    standing_ = standing;
+    player_first_ = options().mode == SearchMode::kDuel ? static_cast<int>(number % 2) : 0;
+    for (auto& tree : trees_) tree.reset(standing_.position);
+    begin_search();
+  }
+
+  void begin_search() {
+    if (trees_.size() == 2) player_ = standing_.first_to_move ? player_first_ : 1 - player_first_;
+    state_ = State::kSearching;
+    if (tree().has_root()) add_noise();
+    tree().start_walk();
+    tree().prefetch();
+  }
+
+  void add_leaf(std::span<const float> priors, float value) {
+    const bool root = tree().leaf_is_root();
+    tree().expand(priors);
+    tree().back_up(value);
+    if (root)
+      add_noise();
+    else
+      ++counters_.simulations;
+  }
+
+  bool next_walk(Tree<G>& scratch) {
+    if (tree().simulations() >= options().simulations) {
+      finish_search(scratch);
+    } else {
+      tree().start_walk();
+      tree().prefetch();
+    }
+    return state_ == State::kSearching;
+  }
+
+  // Dirichlet noise: gamma variates, normalised.
+  void add_noise() {
+    if (options().noise_alpha <= 0.0f || options().noise_weight <= 0.0f) return;
+    std::vector<float> noise(static_cast<std::size_t>(count(shared_.game.legal(standing_.position))));
+    double total = 0.0;
+    std::vector<double> gammas;
+    for (std::size_t i = 0; i < noise.size(); ++i)
+      total += gammas.emplace_back(random_.gamma(options().noise_alpha * 10.0 / static_cast<double>(noise.size())));
+    // All variates of a tiny alpha may be zero: then the noise is uniform.
+    for (std::size_t i = 0; i < noise.size(); ++i)
+      noise[i] = static_cast<float>(total > 0.0 ? gammas[i] / total : 1.0 / static_cast<double>(noise.size()));
+    tree().mix_root_priors(noise, options().noise_weight);
+  }
+
+  void finish_search(Tree<G>& scratch) {
+    if (options().mode == SearchMode::kAnalysis) {
+      state_ = State::kIdle;
+      return;
+    }
+    const std::vector<RootMove> moves = tree().root_moves();
+    const Move move = choose(moves);
+    record(moves, move);
+    ++counters_.moves;
+    standing_ = standing_.after(shared_.game, move);
+    if (shared_.game.phase(standing_.position) == Phase::kOver) {
+      deliver();
+      begin_next_game();
+      return;
+    }
+    for (auto& tree : trees_)
+      if (options().reuse_tree)
+        tree.advance(move, standing_.position, scratch);
+      else
+        tree.reset(standing_.position);
+    begin_search();
+  }
+
+  // Drawn by visits^(1 / temperature) in the first plies; then the most visited move, of equals the one with the best
+  // mean.
+  Move choose(const std::vector<RootMove>& moves) {
+    const auto best = std::max_element(moves.begin(), moves.end(), [](const RootMove& a, const RootMove& b) {
+      return a.visits != b.visits ? a.visits < b.visits : a.value < b.value;
+    });
+    if (standing_.ply >= options().temperature_plies) return best->move;
+    std::vector<double> weights;
+    double total = 0.0;
+    for (const RootMove& move : moves)
+      total += weights.emplace_back(
+          std::pow(static_cast<double>(move.visits) / best->visits, 1.0 / static_cast<double>(options().temperature)));
+    double left = random_.uniform() * total;
+    for (std::size_t i = 0; i < moves.size(); ++i)
+      if ((left -= weights[i]) < 0.0) return moves[i].move;
+    return best->move;
+  }
+
+  void record(const std::vector<RootMove>& moves, Move move) {
+    const std::size_t position = record_.positions.size(), visits = record_.visits.size();
+    record_.positions.resize(position + 2 * G::kWords);
+    shared_.game.pack(standing_.position, &record_.positions[position]);
+    record_.visits.resize(visits + static_cast<std::size_t>(shared_.game.columns() * shared_.game.rows()));
+    for (const RootMove& m : moves)
+      record_.visits[visits + static_cast<std::size_t>(shared_.game.square(m.move))] =
+          static_cast<std::uint16_t>(m.visits);
+    record_.value.push_back(tree().root_value());
+    record_.outcome.push_back(standing_.first_to_move ? 1 : -1);  // times the score, once it is known
+    record_.move.push_back(shared_.game.square(move));
+    record_.ply.push_back(standing_.ply);
+    record_.player.push_back(static_cast<std::uint8_t>(player_));
+  }
+
+  void deliver() {
+    const int score = shared_.game.score(standing_.position) * (standing_.first_to_move ? 1 : -1);
+    for (auto& outcome : record_.outcome) outcome *= score;
+    record_.game.push_back(number_);
+    record_.length.push_back(static_cast<std::int32_t>(record_.move.size()));
+    record_.score.push_back(score);
+    record_.player_first.push_back(static_cast<std::uint8_t>(player_first_));
+    ++counters_.games;
+    const std::lock_guard lock(shared_.finished_mutex);
+    shared_.finished.push_back(std::move(record_));
+  }
+
+  SearchShared<G>& shared_;
+  std::vector<Tree<G>> trees_;  // one a player
+  Standing<G> standing_{};
+  Random random_{0};
+  std::int64_t number_ = 0;
+  int player_first_ = 0;
+  int player_ = 0;
+  int symmetry_ = 0;  // of the leaf given out
+  State state_ = State::kIdle;
+  FinishedGames record_;
+  SearchCounters counters_;
+};
+
+}  // namespace rlscout
