@@ -144,7 +144,9 @@ def _job(
     log_to(Path(config.data) if server is None or supervised else None, kind, config.view.log_level, not supervised)
     key_folder = keys or (Path(config.server.keys) if config.server.keys else None)
     where = server or config.data
-    with open_store(where, played.name, keys=key_folder, timeout=config.server.timeout_seconds) as store:
+    with open_store(
+        where, played.name, keys=key_folder, timeout=config.server.timeout_seconds, stopping=stopping
+    ) as store:
         if kind == "selfplay":
             from rlscout.selfplay import selfplay
 

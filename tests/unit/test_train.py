@@ -167,7 +167,7 @@ def test_a_tiny_run_learns_publishes_and_resumes(tmp_path: Path) -> None:
         assert load_network(store.weights(first.id), engine.name).header.step == first.step
         counted = store.sample_counts().last_id
         state = store.load_training()
-        assert state is not None and (state.step, state.last_sample_id) == (25, counted)  # noqa: PT018
+        assert state is not None and (state.step, state.last_sample_id) == (25, counted)
 
         store.set_evaluation(first.id, "+")
         store.add_games(random_games(engine, 60, seed=6))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
@@ -266,16 +267,23 @@ class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStor
     ) -> None: ...
 
 
-def open_store(where: str | Path, game: str | None = None, *, keys: Path | None = None, timeout: float = 30.0) -> Store:
+def open_store(
+    where: str | Path,
+    game: str | None = None,
+    *,
+    keys: Path | None = None,
+    timeout: float = 30.0,
+    stopping: Event | None = None,
+) -> Store:
     """Opens a folder or database file of this machine, or connects to a server (`tcp://host:port`).
 
     With `game`, a local database that is not there yet is made; ValueError where the database holds another game.
-    `keys`: folder of CURVE keys for a server (see `keys.make_keys`). `timeout`: seconds after which a call to a server
-    that does not answer raises StoreError; until then it is sent again, across restarts of the server."""
+    For servers: `keys` is a folder of CURVE keys (see `keys.make_keys`). A call that is not answered is sent again, across
+    restarts of the server, and raises StoreError after `timeout` seconds, or after two once `stopping` is set."""
     if "://" in str(where):
         from rlscout.storage.remote import connect
 
-        return connect(str(where), game, keys, timeout)
+        return connect(str(where), game, keys, timeout, stopping)
     from rlscout.storage.local import LocalStore
 
     return LocalStore(Path(where), game)

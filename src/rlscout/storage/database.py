@@ -19,7 +19,7 @@ from rlscout.storage import StoreError
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x726C7363  # "rlsc", tells our files from other SQLite files
 BUSY_SECONDS = 30.0  # how long to wait for another process that writes
-FULL_CHECK_BYTES = 64 << 20  # larger files get the cheap check only: their length against their header
+FULL_CHECK_BYTES = 32 << 20  # a tenth of a second; larger files get the cheap check only: their length against their header
 
 _HELP = {
     "SQLITE_FULL": "no room: the disk (or the limit set for the database) is full. What was stored before is intact; "

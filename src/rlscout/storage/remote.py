@@ -23,11 +23,15 @@ from rlscout.storage.messages import MAGIC, MAX_FRAME, REQUESTS, BadMessage, Dec
 
 FIRST_WAIT = 1.0  # seconds until the first resend, then twice as long each time
 LONGEST_WAIT = 8.0
+LAST_SECONDS = 2.0  # for an answer, once the caller is asked to stop
+SLICE = 0.2  # how soon that is noticed
 
 
-def connect(address: str, game: str | None, keys: Path | None, timeout: float) -> Store:
+def connect(
+    address: str, game: str | None, keys: Path | None, timeout: float, stopping: threading.Event | None
+) -> Store:
     """ValueError: no such address, it needs keys, or the server holds another game. StoreError: no answer."""
-    store = RemoteStore(address, keys, timeout)
+    store = RemoteStore(address, keys, timeout, stopping)
     try:
         held = cast(Store, store).ping().game
         if game is not None and held != game:
@@ -41,12 +45,15 @@ def connect(address: str, game: str | None, keys: Path | None, timeout: float) -
 class RemoteStore:
     """`Store` over a socket; its methods are added below, one for each request of the protocol."""
 
-    def __init__(self, address: str, keys: Path | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self, address: str, keys: Path | None, timeout: float, stopping: threading.Event | None = None
+    ) -> None:
         if not address.startswith("tcp://"):
             raise ValueError(f"address {address!r}: allowed is tcp://HOST:PORT")
         if keys is None and not is_loopback(address):
             raise ValueError(f"{address} is not this machine: talking to it needs CURVE keys (`rlscout keys`)")
         self._address, self._keys, self._timeout = address, keys, timeout
+        self._stopping = stopping or threading.Event()
         self._lock = threading.Lock()
         self._context = zmq.Context()
         self._decoders: dict[str, Decoder] = {}
@@ -87,13 +94,17 @@ class RemoteStore:
     def _exchange(self, request: bytes, header: bytes, body: bytes) -> tuple[bytes, bytes]:
         """Header and body of the answer to this request."""
         end = time.monotonic() + self._timeout
-        wait = FIRST_WAIT
-        while (left := end - time.monotonic()) > 0:
+        wait, hurry = FIRST_WAIT, False
+        while time.monotonic() < end:
             if self._socket is None:
                 raise StoreError(f"{self._address}: this store is closed")
             self._socket.send_multipart([MAGIC, request, header, body], copy=False)
-            if (answer := self._receive(request, min(wait, left))) is not None:
-                return answer
+            resend = time.monotonic() + wait
+            while (now := time.monotonic()) < min(resend, end):
+                if not hurry and self._stopping.is_set():
+                    hurry, end = True, min(end, now + LAST_SECONDS)
+                if (answer := self._receive(request, min(resend - now, end - now, SLICE))) is not None:
+                    return answer
             self._reconnect()
             wait = min(2 * wait, LONGEST_WAIT)
         about_keys = (
@@ -103,7 +114,7 @@ class RemoteStore:
             else "Or does it want CURVE keys, and none were given?"
         )
         raise StoreError(
-            f"{self._address}: no answer within {self._timeout:g} seconds. Is the server running (`rlscout serve`), "
+            f"{self._address}: no answer within {LAST_SECONDS if hurry else self._timeout:g} seconds. Is the server running (`rlscout serve`), "
             f"and at this address? {about_keys}"
         )
 

@@ -33,7 +33,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         room = 2_000_000 - sum(path.stat().st_size for path in (small_disk / "data").iterdir())
         ballast.write_bytes(bytes(room - 200_000))
         added = 1
-        with pytest.raises(StoreError, match=r"rlscout\.db: .*intact"):  # noqa: PT012
+        with pytest.raises(StoreError, match=r"rlscout\.db: .*intact"):
             while True:
                 added += store.add_games([make_game(number, length=50) for number in range(added, added + 5)])
         with pytest.raises(StoreError, match=r"rlscout\.db: .*intact"):

@@ -144,6 +144,15 @@ def test_silence_ends_in_an_error_that_names_the_address(tmp_path: Path) -> None
         open_store(address, "othello6", timeout=0.3)
 
 
+def test_a_client_that_is_asked_to_stop_waits_no_longer(tmp_path: Path) -> None:
+    stopping = threading.Event()
+    threading.Timer(0.2, stopping.set).start()
+    with pytest.raises(StoreError, match="no answer within 2 seconds"):
+        open_store(free_address(), timeout=10**6, stopping=stopping)
+    with serving(tmp_path) as server, open_store(server.address, stopping=stopping) as store:
+        assert store.add_games([make_game(1)]) == 1
+
+
 def test_two_servers_at_one_address(tmp_path: Path) -> None:
     with (
         serving(tmp_path / "a") as server,
