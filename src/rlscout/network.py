@@ -172,7 +172,8 @@ def _shallow(header: Header) -> dict[str, Any]:
 
 def bits(boards: U64, squares: int) -> NDArray[np.uint8]:
     """0 or 1 for each square: uint64[..., W] -> uint8[..., S]."""
-    return np.unpackbits(boards.astype("<u8", copy=False).view(np.uint8), axis=-1, count=squares, bitorder="little")
+    octets = np.ascontiguousarray(boards, "<u8").view(np.uint8)
+    return np.unpackbits(octets, axis=-1, count=squares, bitorder="little")
 
 
 def planes(positions: U64, legal: U64, rows: int, columns: int) -> F32:

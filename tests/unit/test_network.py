@@ -89,5 +89,6 @@ def test_planes_are_the_bits_of_the_boards() -> None:
     assert made.shape == (2, 3, 6, 6)
     assert made.dtype == np.float32
     assert np.argwhere(made).tolist() == [[0, 0, 0, 0], [0, 0, 0, 2], [0, 1, 0, 1], [0, 2, 0, 3], [1, 0, 5, 5]]
+    assert np.flatnonzero(bits(positions[:, :1], 36)[0]).tolist() == [0, 2], "a view with gaps"
     several = np.array([[1, 0, 0, 1 << 32]], np.uint64)
     assert np.flatnonzero(bits(several, 225)).tolist() == [0, 224]
