@@ -1,3 +1,78 @@
-"""Learn a board game by self-play, then solve it, with a proof others can check."""
+"""Learn a board game by self-play, then solve it, with a proof others can check.
+
+    import rlscout
+
+    start = rlscout.game("othello6").start
+    rlscout.solve(start.play("e4c5"))
+    rlscout.search(start, simulations=800, network=rlscout.load_network("best.safetensors"))
+
+Nothing heavy is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlscout.analysis import Analysis, search
+    from rlscout.games import Game, GameRecord, Position, game
+    from rlscout.network import Network, load_network
+    from rlscout.solving import Limits, Solution, SolveOptions, solve
+    from rlscout.storage import SampleBatch, open_store
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Analysis": "analysis",
+    "Game": "games",
+    "GameRecord": "games",
+    "Limits": "solving",
+    "Network": "network",
+    "Position": "games",
+    "SampleBatch": "storage",
+    "Solution": "solving",
+    "SolveOptions": "solving",
+    "game": "games",
+    "load_network": "network",
+    "open_store": "storage",
+    "search": "analysis",
+    "solve": "solving",
+}
+
+__all__ = [  # noqa: RUF022 -- in the order of the tour
+    "game",
+    "Game",
+    "Position",
+    "GameRecord",
+    "search",
+    "Analysis",
+    "solve",
+    "Solution",
+    "SolveOptions",
+    "Limits",
+    "load_network",
+    "Network",
+    "open_store",
+    "samples",
+    "SampleBatch",
+]
+
+
+def samples(data: str, after_id: int = 0, limit: int = 50_000) -> SampleBatch:
+    """Samples of a run as NumPy arrays, oldest first: of a folder (`data/othello6`) or a server (`tcp://...`)."""
+    from rlscout.storage import open_store
+
+    with open_store(data) as store:
+        return store.read_samples(after_id, limit)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rlscout' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(f"rlscout.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

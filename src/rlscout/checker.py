@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +41,26 @@ class Check:
     seconds: float
 
 
-def verify(path: Path, reference: bool = False) -> Check:
-    """Runs a checker over a certificate. ValueError where the file cannot be read or is no certificate at all."""
+def verify(
+    path: Path,
+    reference: bool = False,
+    tick: Callable[[float], None] = lambda seconds: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Check:
+    """Runs a checker over a certificate; `tick` is called with the seconds so far. ValueError where the file cannot be
+    read or is no certificate at all. Stopped before its end, the answer is not valid."""
     begin = time.monotonic()
-    ended = subprocess.run([*command(reference), str(path)], capture_output=True, text=True, check=False)
-    text = (ended.stdout + ended.stderr).strip()
-    if ended.returncode not in (0, 1):
-        raise ValueError(text or f"the checker ended with status {ended.returncode}")
-    return Check(ended.returncode == 0, text, time.monotonic() - begin)
+    process = subprocess.Popen(
+        [*command(reference), str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    while True:
+        try:
+            text = process.communicate(timeout=0.2)[0].strip()
+            break
+        except subprocess.TimeoutExpired:
+            tick(time.monotonic() - begin)
+            if stopping():
+                process.kill()
+    if process.returncode not in (0, 1) and not stopping():
+        raise ValueError(text or f"the checker ended with status {process.returncode}")
+    return Check(process.returncode == 0, text, time.monotonic() - begin)

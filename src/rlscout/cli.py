@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rlscout.config import Config
     from rlscout.games import Game, Position
     from rlscout.inference import Evaluator
-    from rlscout.solve import Limits, Problem, Proof, Solution
+    from rlscout.solving import Limits, Problem, Proof, Solution
 
 OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
 
@@ -256,7 +256,7 @@ def solve(
       rlscout solve othello8 --file ffo.obf --json
       rlscout solve othello6 --model best --data data/othello6
     """
-    from rlscout import solve as job
+    from rlscout import solving as job
     from rlscout.games import game as game_of
 
     for number, what in ((nodes, "--nodes"), (seconds, "--seconds")):
@@ -357,7 +357,7 @@ def default_leaf_empties(position: Position) -> int:
 
 
 def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves: bool, as_json: bool) -> int:
-    from rlscout import solve as job
+    from rlscout import solving as job
 
     counts = dict.fromkeys(("right", "wrong", "unsolved", "solved"), 0)
     nodes = 0

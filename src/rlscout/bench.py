@@ -1,0 +1,237 @@
+"""Measurements that repeat: node counts and their signature; how strong a network plays; how well it orders a proof.
+
+The signature is the fingerprint of what the native search does: fixed positions, fixed node budgets, one thread, fresh
+tables, no clock. A change that keeps it has changed no search; one that changes it says so.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlscout.analysis import search_all
+from rlscout.config import Config
+from rlscout.games import Game, Position, game
+from rlscout.inference import Evaluator, best_moves
+from rlscout.solving import Limits, Solution, SolveOptions, solve
+
+SEARCHES: tuple[tuple[str, str, str, int], ...] = (
+    # game, moves from the start, ordering, limit on nodes
+    ("othello4", "", "static", 10_000_000),
+    ("othello4", "", "random", 10_000_000),
+    ("othello6", "e4c5", "static", 1_000_000),
+    ("othello6", "e4e3e2c5d6e5", "static", 1_000_000),
+    ("othello8", "f5d6c3d3c4f4", "static", 1_000_000),
+    ("tictactoe", "", "static", 10_000_000),
+    ("mnk:4,4,4", "", "static", 1_000_000),
+    ("mnk:5,5,4", "c3", "static", 500_000),
+    ("gomoku9", "e5", "static", 200_000),
+)
+GAMES: tuple[tuple[str, int, int], ...] = (
+    # game, games of self-play by rollouts, simulations a move
+    ("tictactoe", 16, 50),
+    ("othello6", 4, 50),
+    ("gomoku9", 2, 50),
+)
+
+
+def signature_table() -> str:
+    """A line for each item, and the signature: the sum of all counts."""
+    lines = []
+    total = 0
+    for name, moves, ordering, nodes in SEARCHES:
+        position = game(name).play(moves)
+        found = solve(position, SolveOptions(ordering, table_mb=16), Limits(nodes=nodes))
+        total += found.nodes + found.evaluations
+        line = f"{name} {moves or 'start'} {ordering}"
+        lines.append(
+            f"solve {line:<34} {found.nodes:>10} nodes {found.evaluations:>10} evaluations"
+            f"  [{found.lower:+d}, {found.upper:+d}]"
+        )
+    for name, games, simulations in GAMES:
+        counted, plies = _self_play(game(name), games, simulations)
+        total += counted + plies
+        lines.append(f"play  {name:<34} {counted:>10} nodes {plies:>10} plies")
+    lines.append(f"signature {total}")
+    return "\n".join(lines) + "\n"
+
+
+def _self_play(played: Game, games: int, simulations: int) -> tuple[int, int]:
+    """Nodes of the trees and plies of `games` games of rollouts against themselves."""
+    found = played.engine.batched_search(
+        {
+            "mode": "selfplay",
+            "players": ["rollouts"],
+            "games": games,
+            "total_games": games,
+            "simulations": simulations,
+            "temperature_plies": 4,
+            "noise_alpha": 1.0,
+            "noise_weight": 0.25,
+            "seed": 1,
+            "threads": 1,
+        }
+    )
+    nothing = np.zeros((1, 2 * played.words), np.uint64), np.zeros((1, played.words), np.uint64)
+    plies = 0
+    while True:
+        found.gather(0, *nothing)
+        plies += int(found.take_games()["length"].sum())
+        if found.finished():
+            return int(found.counters()["simulations"]), plies
+
+
+def random_positions(played: Game, count: int, low: int, high: int, seed: int) -> list[Position]:
+    """Positions of random games with `low` to `high` empty squares where a move is due, no two of them alike by
+    symmetry."""
+    generator = random.Random(seed)
+    made: list[Position] = []
+    seen: set[bytes] = set()
+    for _ in range(1000 * count):
+        wanted = generator.randint(low, high)
+        position = played.start
+        while position.empties > wanted and not position.over:
+            position = position.play([generator.choice(position.legal_squares) if position.phase == 0 else -1])
+        if position.phase != 0 or position.empties != wanted:
+            continue
+        key = played.engine.canonical(position.packed[None])[0].tobytes()
+        if key not in seen:
+            seen.add(key)
+            made.append(position)
+        if len(made) == count:
+            return made
+    raise ValueError(f"{played.name}: fewer than {count} different random positions of {low} to {high} empty squares")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A position with the exact score of every move."""
+
+    position: Position
+    scores: dict[int, int]
+
+    @property
+    def best(self) -> int:
+        return max(self.scores.values())
+
+    def loss(self, move: int) -> int:
+        return self.best - self.scores[move]
+
+
+def choices(played: Game, count: int, empties: int, seed: int) -> list[Choice]:
+    """Random positions with at least one move that loses score, and the exact score of every move."""
+    made: list[Choice] = []
+    batch = 0
+    while len(made) < count:
+        if batch > 50:
+            raise ValueError(f"{played.name}: fewer than {count} positions of {empties} empties have a losing choice")
+        for position in random_positions(played, count, empties, empties, seed + 7919 * batch):
+            found = solve(position, SolveOptions(table_mb=16), all_moves=True)
+            choice = Choice(position, {move: low for move, (low, _) in found.scores.items()})
+            if len(set(choice.scores.values())) > 1 and len(made) < count:
+                made.append(choice)
+        batch += 1
+    return made
+
+
+def strength(
+    config: Config,
+    played: Game,
+    evaluator: Evaluator | None,
+    count: int,
+    empties: int,
+    simulations: int,
+    seed: int,
+    as_json: bool,
+) -> str:
+    """A table of players: share of score-preserving moves and mean loss of score, with standard errors."""
+    empties = min(empties, played.start.empties)
+    asked = choices(played, count, empties, seed)
+    positions = [choice.position for choice in asked]
+    rows: dict[str, list[tuple[float, float]]] = {"random": [_at_random(choice) for choice in asked]}
+
+    def judge(name: str, moves: Sequence[int]) -> None:
+        losses = [choice.loss(move) for choice, move in zip(asked, moves, strict=True)]
+        rows[name] = [(float(loss == 0), float(loss)) for loss in losses]
+
+    found = search_all(positions, simulations, None, config.search, seed)
+    judge(f"rollouts, {simulations} simulations", [int(a.visits.argmax()) for a in found])
+    if evaluator is not None:
+        packed = np.stack([position.packed for position in positions])
+        legal = played.engine.legal(packed)
+        judge("network policy alone", best_moves(evaluator.evaluate(packed, legal).policy, legal).tolist())
+        found = search_all(positions, simulations, evaluator, config.search, seed)
+        judge(f"network, {simulations} simulations", [int(a.visits.argmax()) for a in found])
+    table = {name: (*_mean(values, 0), *_mean(values, 1)) for name, values in rows.items()}
+    if as_json:
+        return json.dumps({"game": played.name, "positions": count, "empties": empties, "seed": seed, "players": table})
+    lines = [
+        f"{played.name}: {count} positions of {empties} empty squares with a losing choice, seed {seed}",
+        f"{'player':<28} {'keeps the score':>18} {'mean loss':>16}",
+    ]
+    for name, (share, share_error, loss, loss_error) in table.items():
+        lines.append(f"{name:<28} {share:>9.1%} ±{share_error:>6.1%} {loss:>9.2f} ±{loss_error:.2f}")
+    return "\n".join(lines)
+
+
+def _at_random(choice: Choice) -> tuple[float, float]:
+    losses = [choice.loss(move) for move in choice.scores]
+    return sum(loss == 0 for loss in losses) / len(losses), sum(losses) / len(losses)
+
+
+def _mean(values: Sequence[tuple[float, float]], column: int) -> tuple[float, float]:
+    """(mean, standard error)"""
+    numbers = np.array([value[column] for value in values])
+    return float(numbers.mean()), float(numbers.std() / np.sqrt(len(numbers)))
+
+
+def ordering(
+    config: Config,
+    played: Game,
+    evaluator: Evaluator | None,
+    count: int,
+    empties: tuple[int, int],
+    hint_ply: int,
+    seed: int,
+    as_json: bool,
+) -> str:
+    """Node counts of the same proofs under each ordering, one thread and fresh tables. ValueError where two scores
+    differ."""
+    positions = random_positions(played, count, *empties, seed)
+    orderings = ["static", "random"] + (["network"] if evaluator is not None else [])
+    found: dict[str, list[Solution]] = {}
+    for name in orderings:
+        options = SolveOptions(name, hint_ply, table_mb=config.solve.table_mb, seed=seed)
+        found[name] = [solve(position, options, evaluator=evaluator) for position in positions]
+    for solutions in zip(*found.values(), strict=True):
+        if len({solution.score for solution in solutions}) != 1:
+            scores = {name: s.score for name, s in zip(orderings, solutions, strict=True)}
+            raise ValueError(f"the orderings disagree at {solutions[0].position.text}: {scores}; this is a defect")
+    sums = {
+        name: {
+            "nodes": sum(s.nodes for s in solutions),
+            "evaluations": sum(s.evaluations for s in solutions),
+            "network_evaluations": sum(s.network_evaluations for s in solutions),
+            "seconds": round(sum(s.seconds for s in solutions), 3),
+        }
+        for name, solutions in found.items()
+    }
+    if as_json:
+        return json.dumps(
+            {"game": played.name, "positions": count, "empties": empties, "seed": seed, "orderings": sums}
+        )
+    lines = [
+        f"{played.name}: {count} positions of {empties[0]} to {empties[1]} empties, seed {seed}; all scores agree",
+        f"{'ordering':<10} {'nodes':>16} {'of static':>10} {'static evals':>14} {'network evals':>14} {'seconds':>9}",
+    ]
+    for name, row in sums.items():
+        share = row["nodes"] / max(1, sums["static"]["nodes"])
+        lines.append(
+            f"{name:<10} {row['nodes']:>16,} {share:>10.2f} {row['evaluations']:>14,} "
+            f"{row['network_evaluations']:>14,} {row['seconds']:>9.2f}"
+        )
+    return "\n".join(lines)
