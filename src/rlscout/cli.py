@@ -76,10 +76,10 @@ def run(
       rlscout run tictactoe --data /tmp/t
       rlscout run othello6 --minutes 30    go on learning, up to half an hour in all; then solve again
     """
-    from rlscout import run as job
+    from rlscout.run import run as job
 
     more = {} if minutes is None else {"minutes": str(minutes)}
-    return job.run(_config(name, set_, **more, **({} if data is None else {"data": str(data)})))
+    return job(_config(name, set_, **more, **({} if data is None else {"data": str(data)})))
 
 
 @app.command

@@ -29,7 +29,7 @@ from rlscout import checker, draw
 from rlscout.config import Config, document
 from rlscout.games import Game, Position, game
 from rlscout.process import LOG_FILE, Every, log_to, stop_on_signals
-from rlscout.solving import Limits, Proof, Solution, SolveOptions, record_of, solve_with
+from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
 from rlscout.storage import Certificate, Claim, Metric, Store, StoreError, open_store
 from rlscout.view import Status, Usage, View, clock
 
@@ -65,7 +65,9 @@ class RunState:
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: not what a run has written ({error}); remove it to count learning time anew") from None
+            raise ValueError(
+                f"{path}: not what a run has written ({error}); remove it to count learning time anew"
+            ) from None
 
     def save(self, folder: Path) -> None:
         """At once or not at all."""
@@ -74,7 +76,7 @@ class RunState:
         part.replace(folder / "run.json")
 
 
-class Failed(Exception):
+class RunError(Exception):
     """A process that cannot go on; the text says why."""
 
 
@@ -103,17 +105,17 @@ class Child:
         log.info("%s started, process %d", self.name, self.process.pid)
 
     def tend(self) -> None:
-        """Starts it where it does not run. Failed where it refuses its input or crashes again and again."""
+        """Starts it where it does not run. RunError where it refuses its input or crashes again and again."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             status = self.process.returncode
             log.warning("%s ended with status %d", self.name, status)
             self.process = None
             if status == 2:
-                raise Failed(f"{self.name} cannot go on")
+                raise RunError(f"{self.name} cannot go on")
             self.crashes = [t for t in self.crashes if now - t < CRASH_SECONDS] + [now]
             if len(self.crashes) > CRASHES:
-                raise Failed(f"{self.name} ended {len(self.crashes)} times within {CRASH_SECONDS:.0f} seconds")
+                raise RunError(f"{self.name} ended {len(self.crashes)} times within {CRASH_SECONDS:.0f} seconds")
             self.start_at = now + 0.2 * 2 ** len(self.crashes)
         if self.process is None and now >= self.start_at:
             self.start()
@@ -167,25 +169,30 @@ def run(config: Config) -> int:
         print(how_to_go_on(config, state))
         return 0 if state.result["proven"] else 3
     again = f", going on after {clock(state.learning_seconds)} of learning" if state.learning_seconds else ""
-    print(f"{title}: {config.minutes:g} minutes of learning, then the proof{again} (Ctrl-C stops, run again to go on)", flush=True)
+    print(
+        f"{title}: {config.minutes:g} minutes of learning, then the proof{again} (Ctrl-C stops, run again to go on)",
+        flush=True,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     log_to(folder, "run", config.view.log_level)
     log.info("run begins: %s", asdict(config))
     stopping = stop_on_signals()
-    with (folder / OUTPUT_FILE).open("a", encoding="utf-8") as output, View(config.view.seconds, config.view.line_seconds) as view:
+    view = View(config.view.seconds, config.view.line_seconds)
+    with (folder / OUTPUT_FILE).open("a", encoding="utf-8") as output, view:
         session = Session(config, folder, played, state, view, stopping, output)
         try:
             session.learn(budget)
             if not stopping.is_set():
                 session.solve(asked)
-        except Failed as error:
-            view.say(f"rlscout: {error}; its last words, from {folder / OUTPUT_FILE}:\n{_last_lines(folder /
-            OUTPUT_FILE)}") return 2
+        except RunError as error:
+            words = _last_lines(folder / OUTPUT_FILE)
+            view.say(f"rlscout: {error}; the last words in {folder / OUTPUT_FILE}:\n{words}")
+            return 2
         finally:
             session.close()
     _report(config, folder)
     if state.result is None or stopping.is_set():
-        print(f"stopped after {clock(state.learning_seconds)} of learning; the same command goes on from here", flush=True)
+        print(f"stopped after {clock(state.learning_seconds)} of learning; the same command goes on from here")
         return 130
     print(tell(state.result, folder, played))
     print(how_to_go_on(config, state))
@@ -352,7 +359,7 @@ class Session:
         )
         other = solve_with(proof, asked, replace(limits, nodes=min(most, limits.nodes or most)))
         if other.proven and solution.proven and other.score != solution.score:
-            raise Failed(f"the orderings disagree: {solution.score} and {other.score}; this is a defect")
+            raise RunError(f"the orderings disagree: {solution.score} and {other.score}; this is a defect")
         return {
             "proven": other.proven,
             "nodes": other.nodes,
@@ -423,17 +430,23 @@ class Overview:
         waiting = counts.last_id < self.config.train.min_samples
         self.phase = "rollouts" if best == 0 else f"network {best}"
         value = {name: metric.value for name, metric in self.latest.items()}
+        samples = f"{counts.last_id:,} of {counts.games:,} games"
+        if waiting:
+            samples += f" (training begins at {self.config.train.min_samples:,})"
+        training = models_text = ""
+        if not waiting and "policy_loss" in value:
+            training = (
+                f"step {value.get('step', 0):.0f}, policy loss {value['policy_loss']:.3f}, "
+                f"value loss {value['value_loss']:.3f}, {value.get('samples_per_second', 0):.0f} samples/s"
+            )
+        if len(models) > 1:
+            best_text = f"model {best}" if best else "rollouts"
+            models_text = f"{len(models) - 1} made, {len(promoted)} promoted, best: {best_text}"
         self.found = {
             "self-play": _speed(value, best > 0),
-            "samples": f"{counts.last_id:,} of {counts.games:,} games"
-            + (f" (training begins at {self.config.train.min_samples:,})" if waiting else ""),
-            "training": ""
-            if waiting or "policy_loss" not in value
-            else f"step {value.get('step', 0):.0f}, policy loss {value['policy_loss']:.3f}, value loss
-            {value['value_loss']:.3f}, " f"{value.get('samples_per_second', 0):.0f} samples/s",
-            "models": f"{len(models) - 1} made, {len(promoted)} promoted, best {best or 'none: rollouts'}"
-            if len(models) > 1
-            else "",
+            "samples": samples,
+            "training": training,
+            "models": models_text,
             "duel": describe(duels[-1]) if duels else "",
         }
 
@@ -525,7 +538,13 @@ def tell(result: dict[str, Any], folder: Path, played: Game) -> str:
     moves = played.parse_moves(" ".join(result["principal_variation"]))
     if moves:
         lines += ["", "Principal variation: " + " ".join(result["principal_variation"]), "", boards(position, moves)]
-    lines += ["", *_cost(result), "", *_certificate(result, folder), f"Report: {folder / 'report.html'}; log: {folder / LOG_FILE}"]
+    lines += [
+        "",
+        *_cost(result),
+        "",
+        *_certificate(result, folder),
+        f"Report: {folder / 'report.html'}; log: {folder / LOG_FILE}",
+    ]
     return "\n".join(lines)
 
 
@@ -538,7 +557,7 @@ def _scoring(played: Game) -> str:
 def boards(start: Position, moves: list[int], across: int = 6) -> str:
     """The positions of a line, side by side."""
     position = start
-    pictures = []
+    pictures: list[str] = []
     for move in moves:
         name = f"{len(pictures) + 1}. {position.to_move} {position.game.square_name(move)}"
         position = position.play([move])
@@ -549,7 +568,11 @@ def boards(start: Position, moves: list[int], across: int = 6) -> str:
 
 
 def _cost(result: dict[str, Any]) -> list[str]:
-    network = f"the network of model {result['model']}" if result["ordering"] == "network" else f"the {result['ordering']} ordering"
+    network = (
+        f"the network of model {result['model']}"
+        if result["ordering"] == "network"
+        else f"the {result['ordering']} ordering"
+    )
     lines = [
         f"Proof: {result['nodes']:,} nodes, {result['evaluations']:,} static and {result['network_evaluations']:,} network "
         f"evaluations, {result['seconds']:.1f} s on {result['threads']} threads, ordered by {network}."

@@ -1,0 +1,284 @@
+"""The report of a run: one HTML file with its own drawings; it asks nothing from outside."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlscout import draw
+from rlscout.config import Config, document
+from rlscout.games import Game, game
+from rlscout.storage import Duel, Metric, Model, Store, open_store
+
+WIDTH, HEIGHT = 620, 240
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 26, 30
+COLOURS = ("#2a6fb0", "#c4572b", "#3f8f5f", "#7d4fa0")
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1320px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #8884; }
+table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+.row { display: flex; flex-wrap: wrap; gap: 1.2rem; } pre { overflow-x: auto; font-size: 12px; }
+.score { font-size: 1.25rem; font-weight: 600; } .refused { color: #c4372b; }
+"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: points (x, y), with error bars (low, high) where given."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    bars: Sequence[tuple[float, float]] = ()
+    steps: bool = False
+
+
+def write_report(config: Config, path: Path) -> Path:
+    """Writes the report of the run in the config's data folder to `path`. ValueError where there is no run."""
+    folder = Path(config.data)
+    if not (folder / "rlscout.db").exists():
+        raise ValueError(f"no run in {folder}: `rlscout run` makes one, `--data` names its folder")
+    played = game(config.game, config.scoring)
+    with open_store(folder, played.name) as store:
+        page = _page(config, played, store, _result(folder))
+    part = path.with_suffix(".part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def _result(folder: Path) -> dict[str, Any] | None:
+    path = folder / "run.json"
+    if not path.exists():
+        return None
+    result: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")).get("result")
+    return result
+
+
+def _page(config: Config, played: Game, store: Store, result: dict[str, Any] | None) -> str:
+    models, duels, counts = store.models(), store.duels(), store.sample_counts()
+    title = f"rlscout: {config.game}"
+    parts = [f"<h1>{draw.escape(title)}</h1>"]
+    if result is None:
+        parts.append("<p>Not solved yet.</p>")
+    else:
+        parts += _solved(played, result)
+    promoted = sum(model.evaluation == "+" for model in models if model.id)
+    parts += [
+        "<h2>Learning</h2>",
+        f"<p>{counts.games:,} games, {counts.last_id:,} samples; {len(models) - 1} networks trained, {promoted} promoted.</p>",
+        f'<div class="row">{_learning(store, models, duels)}</div>',
+        _samples_table(counts.by_model),
+        "<h2>Duels</h2>",
+        _duel_table(duels),
+        "<h2>Settings</h2>",
+        f"<details><summary>every setting in force</summary><pre>{draw.escape(document(config))}</pre></details>",
+    ]
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{draw.escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _solved(played: Game, result: dict[str, Any]) -> list[str]:
+    position = played.position(result["position"])
+    if result["proven"]:
+        verdict = f"Score {result['score']:+d} for {position.to_move}, proven"
+    else:
+        verdict = f"Score between {result['lower']:+d} and {result['upper']:+d} for {position.to_move}; a limit was met"
+    rows = [
+        ("nodes", f"{result['nodes']:,}"),
+        ("static evaluations", f"{result['evaluations']:,}"),
+        ("network evaluations", f"{result['network_evaluations']:,}"),
+        ("seconds", f"{result['seconds']:.1f} on {result['threads']} threads"),
+        ("ordering", result["ordering"] + (f", model {result['model']}" if result["ordering"] == "network" else "")),
+    ]
+    static = result.get("static")
+    if static:
+        saved = 1.0 - result["nodes"] / max(1, static["nodes"])
+        more = "" if static["proven"] else "more than "
+        rows.append(
+            ("static ordering alone", f"{more}{static['nodes']:,} nodes; saved by the network: {more}{saved:.0%}")
+        )
+    made = result.get("certificate") or {}
+    if "file" in made:
+        word = "valid" if made["valid"] else "refused"
+        rows.append(
+            ("certificate", f"{made['file']}, {made['bytes']:,} bytes, {word} in {made['check_seconds']:.1f} s")
+        )
+    cells = "".join(f"<tr><td>{draw.escape(n)}</td><td>{draw.escape(text)}</td></tr>" for n, text in rows)
+    parts = [
+        "<h2>Solved</h2>",
+        f'<p class="score">{draw.escape(verdict)}</p>',
+        f'<div class="row"><div>{position.svg()}</div><table>{cells}</table></div>',
+    ]
+    moves = played.parse_moves(" ".join(result["principal_variation"]))
+    boards = []
+    for number, move in enumerate(moves, 1):
+        title = f"{number}. {position.to_move} {played.square_name(move)}"
+        position = position.play([move])
+        boards.append(f"<div>{position.svg(last=move, cell=18, title=title)}</div>")
+    if boards:
+        parts += ["<h2>Principal variation</h2>", f'<div class="row">{"".join(boards)}</div>']
+    ordering = _ordering_plot(result)
+    return [*parts, "<h2>Ordering</h2>", ordering] if ordering else parts
+
+
+def _ordering_plot(result: dict[str, Any]) -> str:
+    def shares(plies: list[dict[str, int]]) -> list[tuple[float, float]]:
+        return [(row["ply"], row["first_cuts"] / row["cut_nodes"]) for row in plies if row["cut_nodes"]]
+
+    lines = [Line(result["ordering"], shares(result["plies"]))]
+    if result.get("static"):
+        lines.append(Line("static", shares(result["static"]["plies"])))
+    return (
+        plot("Share of cut nodes where the first move cut, by ply", "ply from the root", lines)
+        if lines[0].points
+        else ""
+    )
+
+
+def _learning(store: Store, models: Sequence[Model], duels: Sequence[Duel]) -> str:
+    losses = [(name, store.read_metrics(name)) for name in ("policy_loss", "value_loss")]
+    speeds = [(name, store.read_metrics(f"{name}_per_second")) for name in ("evaluations", "rollouts")]
+    moves = store.read_metrics("moves_per_second")
+    begin = min((m.time for _, ms in [*losses, *speeds] for m in ms[:1]), default=time.time())
+
+    def curve(name: str, metrics: Sequence[Metric]) -> Line:
+        return Line(name.replace("_", " "), [((m.time - begin) / 60.0, m.value) for m in metrics])
+
+    axis = "minutes"
+    plots = [
+        plot("Losses", axis, [curve(name, metrics) for name, metrics in losses]),
+        plot("Strength of the best network (sum of won duels)", axis, [_elo_line(models, duels, begin)]),
+        plot("Samples", axis, [Line("samples", _total(moves, begin))]),
+        plot("Speed of self-play, per second", axis, [curve(name, metrics) for name, metrics in speeds]),
+    ]
+    return "".join(plots)
+
+
+def _total(moves: Sequence[Metric], begin: float) -> list[tuple[float, float]]:
+    """Moves played so far: rates summed over the time between two reports (a pause of a minute or more counts as none)."""
+    points = []
+    total = 0.0
+    for before, now in itertools.pairwise(moves):
+        seconds = now.time - before.time
+        if seconds < 60.0:
+            total += now.value * seconds
+        points.append(((now.time - begin) / 60.0, total))
+    return points
+
+
+def _elo_line(models: Sequence[Model], duels: Sequence[Duel], begin: float) -> Line:
+    """Elo of each promoted network over rollouts: the differences its line won by, added up; bars are of the last duel."""
+    elo = {0: 0.0}
+    points, bars = [(0.0, 0.0)], [(0.0, 0.0)]
+    for duel in duels:
+        if duel.verdict != "H1" or duel.elo is None or duel.baseline not in elo or not math.isfinite(duel.elo):
+            continue
+        base = elo[duel.baseline]
+        elo[duel.candidate] = base + duel.elo
+        points.append(((duel.created - begin) / 60.0, base + duel.elo))
+        bars.append((base + (duel.elo_low or duel.elo), base + (duel.elo_high or duel.elo)))
+    return Line("Elo over rollouts", points, bars, steps=True)
+
+
+def _samples_table(by_model: dict[int, int]) -> str:
+    rows = "".join(
+        f'<tr><td>{model or "rollouts"}</td><td class="n">{count:,}</td></tr>'
+        for model, count in sorted(by_model.items())
+    )
+    return f'<table><tr><th>produced by model</th><th class="n">samples kept</th></tr>{rows}</table>'
+
+
+def _duel_table(duels: Sequence[Duel]) -> str:
+    head = "<tr><th>model</th><th>against</th><th class='n'>won</th><th class='n'>drawn</th><th class='n'>lost</th>"
+    head += "<th class='n'>Elo (95 %)</th><th>verdict</th></tr>"
+    rows = []
+    for duel in duels:
+        elo = ""
+        if duel.elo is not None and duel.elo_low is not None and duel.elo_high is not None:
+            elo = f"{duel.elo:+.0f} [{duel.elo_low:+.0f}, {duel.elo_high:+.0f}]"
+        verdict = {"H1": "promoted", None: "under way"}.get(duel.verdict, "refused")
+        cells = f"<td>{duel.candidate}</td><td>{duel.baseline or 'rollouts'}</td>"
+        cells += "".join(f'<td class="n">{text}</td>' for text in (duel.wins, duel.draws, duel.losses, elo))
+        rows.append(f"<tr>{cells}<td>{verdict}</td></tr>")
+    return f"<table>{head}{''.join(rows)}</table>" if rows else "<p>None yet.</p>"
+
+
+def plot(title: str, axis: str, lines: Sequence[Line]) -> str:
+    """An SVG element with the curves that have points; the y axis holds all of them and their bars."""
+    drawn = [line for line in lines if line.points]
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'font-family="sans-serif" font-size="11" fill="currentColor" role="img">'
+        f'<text x="{LEFT}" y="15" font-size="13" font-weight="600">{draw.escape(title)}</text>'
+    ]
+    if not drawn:
+        return out[0] + f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle">nothing yet</text></svg>'
+    xs = [x for line in drawn for x, _ in line.points]
+    ys = [y for line in drawn for _, y in line.points] + [y for line in drawn for bar in line.bars for y in bar]
+    x_ticks, y_ticks = ticks(min(xs), max(xs)), ticks(min(*ys, 0.0) if min(ys) < 0.3 * max(ys) else min(ys), max(ys))
+    x0, x1, y0, y1 = min(xs), max(max(xs), min(xs) + 1e-9), y_ticks[0], y_ticks[-1]
+
+    def px(x: float) -> float:
+        return LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
+
+    def py(y: float) -> float:
+        return HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM)
+
+    for y in y_ticks:
+        out.append(f'<path d="M{LEFT} {py(y):.1f}H{WIDTH - RIGHT}" stroke="currentColor" stroke-opacity=".15"/>')
+        out.append(f'<text x="{LEFT - 6}" y="{py(y) + 4:.1f}" text-anchor="end">{_number(y)}</text>')
+    for x in x_ticks:
+        if x0 <= x <= x1:
+            out.append(f'<text x="{px(x):.1f}" y="{HEIGHT - 14}" text-anchor="middle">{_number(x)}</text>')
+    out.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 2}" text-anchor="end">{draw.escape(axis)}</text>')
+    for index, line in enumerate(drawn):
+        out += _curve(line, COLOURS[index % len(COLOURS)], px, py)
+        out.append(
+            f'<text x="{WIDTH - RIGHT - 150 * (len(drawn) - 1 - index)}" y="15" text-anchor="end" '
+            f'fill="{COLOURS[index % len(COLOURS)]}">{draw.escape(line.name)}</text>'
+        )
+    return "".join(out) + "</svg>"
+
+
+def _curve(line: Line, colour: str, px: Any, py: Any) -> list[str]:
+    path = ""
+    for index, (x, y) in enumerate(line.points):
+        if index and line.steps:
+            path += f"H{px(x):.1f}V{py(y):.1f}"
+        else:
+            path += f"{'L' if index else 'M'}{px(x):.1f} {py(y):.1f}"
+    out = [f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round"/>']
+    if len(line.points) <= 60:
+        out += [f'<circle cx="{px(x):.1f}" cy="{py(y):.1f}" r="2.4" fill="{colour}"/>' for x, y in line.points]
+    for (x, _), (low, high) in zip(line.points, line.bars, strict=False):
+        out.append(f'<path d="M{px(x):.1f} {py(low):.1f}V{py(high):.1f}" stroke="{colour}" stroke-opacity=".5"/>')
+    return out
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """About five round numbers whose first and last enclose low..high."""
+    if not high > low:
+        low, high = low - 0.5, high + 0.5
+    raw = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if factor * power >= raw)
+    first = math.floor(low / step)
+    return [step * i for i in range(first, math.ceil(high / step) + 1)]
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:g} M"
+    if abs(value) >= 1e4:
+        return f"{value / 1e3:g} k"
+    return f"{round(value, 6):g}"
