@@ -19,7 +19,9 @@ from rlscout.storage import StoreError
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x726C7363  # "rlsc", tells our files from other SQLite files
 BUSY_SECONDS = 30.0  # how long to wait for another process that writes
-FULL_CHECK_BYTES = 32 << 20  # a tenth of a second; larger files get the cheap check only: their length against their header
+FULL_CHECK_BYTES = (
+    32 << 20
+)  # a tenth of a second; larger files get the cheap check only: their length against their header
 
 _HELP = {
     "SQLITE_FULL": "no room: the disk (or the limit set for the database) is full. What was stored before is intact; "
@@ -91,6 +93,8 @@ class Database:
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except (sqlite3.IntegrityError, OverflowError) as error:
+            raise ValueError(f"{self.path} does not take this: {error}") from error
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "")
             help_text = next((text for prefix, text in _HELP.items() if name.startswith(prefix)), "the database failed")

@@ -140,7 +140,7 @@ class LocalStore:
             _check_model(connection, candidate)
             _check_model(connection, baseline)
             connection.execute(
-                "insert or ignore into duels (candidate, baseline, options, created) values (?, ?, ?, ?)",
+                "insert into duels (candidate, baseline, options, created) values (?, ?, ?, ?) on conflict do nothing",
                 (*key, time.time()),
             )
             found = "select id from duels where candidate = ? and baseline = ? and options = ?"
@@ -152,7 +152,7 @@ class LocalStore:
         with self._database.write() as connection:
             before = _duel(connection, duel)
             connection.executemany(
-                "insert or ignore into duel_games values (?, ?, ?, ?, ?)",
+                "insert into duel_games values (?, ?, ?, ?, ?) on conflict do nothing",
                 [(duel, game.number, game.candidate_first, game.score, _json(game.moves)) for game in games],
             )
             wins, draws, losses = connection.execute(
@@ -208,8 +208,8 @@ class LocalStore:
                     f"contradicts what was proven before: {known[0]} <= score <= {known[1]}"
                 )
             connection.execute(
-                "insert or ignore into claims (scoring, position, lower, upper, nodes, evaluations, seconds, options, "
-                "created) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into claims (scoring, position, lower, upper, nodes, evaluations, seconds, options, created) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
                 (*key, time.time()),
             )
             return _as_claim(
@@ -248,7 +248,7 @@ class LocalStore:
     def add_metrics(self, metrics: Sequence[Metric]) -> None:
         with self._database.write() as connection:
             connection.executemany(
-                "insert or ignore into metrics values (?, ?, ?, ?)",
+                "insert into metrics values (?, ?, ?, ?) on conflict do nothing",
                 [(metric.name, metric.time, metric.source, metric.value) for metric in metrics],
             )
 

@@ -79,6 +79,8 @@ class RemoteStore:
 
     def call(self, name: str, *arguments: Any, **named: Any) -> Any:
         header, body = encode(REQUESTS[name](*arguments, **named))
+        if max(len(header), len(body)) > MAX_FRAME:
+            raise ValueError(f"{name}: more than {MAX_FRAME} bytes in one call; give less at once")
         with self._lock:
             if name not in self._decoders:
                 self._decoders[name] = answer_decoder(name)

@@ -22,7 +22,7 @@ from rlscout.storage.messages import MAGIC, REQUESTS, answer_decoder, encode
 from rlscout.storage.server import CleanUp, Server
 
 
-def ask(address: str, frames: list[bytes], seconds: float = 5.0) -> list[bytes] | None:
+def ask(address: str, frames: list[bytes], seconds: float = 30.0) -> list[bytes] | None:
     """Sends raw frames as a client would; None where nothing is answered."""
     with zmq.Context() as context, context.socket(zmq.DEALER) as client:
         client.linger = 1000

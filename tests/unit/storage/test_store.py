@@ -257,6 +257,18 @@ def test_metrics(store: Store) -> None:
     assert math.isnan(store.read_metrics("loss", since=3.0)[0].value)
 
 
+def test_what_has_no_place_in_the_database_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match=r"metrics\.time"):
+        store.add_metrics([Metric(1.0, "a", "b", 1.0), Metric(math.nan, "a", "b", 0.0)])
+    assert store.read_metrics("b") == []
+    with pytest.raises(ValueError, match=r"claims\.seconds"):
+        store.add_claim(make_claim(0, 1, seconds=math.nan))
+    with pytest.raises(ValueError, match="too large"):
+        store.read_samples(2**63)
+    with pytest.raises(ValueError, match="grade|Grade|'proved'"):
+        store.add_certificate(Certificate("a.cert", store.add_claim(make_claim(0, 1)).id, "proved"))  # type: ignore[arg-type]
+
+
 def test_run_values(store: Store) -> None:
     store.set_run_value("phase", "learn")
     store.set_run_value("phase", "solve")
