@@ -138,16 +138,16 @@ class SearchOptions(TypedDict, total=False):
     games: int  # games in flight (trees in the arena)
     total_games: int  # stop after this many games; 0: for ever. A duel plays pairs: game 2i and 2i+1 share an opening, colours swapped
     first_game: int  # number of the first game: game id -> generator, so a run may go on where another stopped
-    simulations: int
+    simulations: int  # walks below the root when a move is chosen (1..65535; analysis: more); those kept from the last move count
     c_puct: float
-    fpu: float  # value of an unvisited child below its parent's value
-    noise_alpha: (
-        float  # Dirichlet over legal moves at the root; 0: none. Scaled as alpha * 10 / legal moves where noise_scaled
-    )
+    fpu: float  # an unvisited child is valued this much below its parent's mean
+    noise_alpha: float  # Dirichlet(alpha * 10 / n) over the n legal moves of the root; 0: none
     noise_weight: float
     temperature: float
-    temperature_plies: int  # moves are sampled by visits^(1/temperature) for the first plies, the most visited after
-    opening_plies: int  # random legal moves before the search begins (duels: distinct openings)
+    temperature_plies: int  # moves are drawn by visits^(1/temperature) before this ply, the most visited after
+    opening_plies: int  # random moves before the search begins; they stop short of the end of the game
+    # Duels: no two pairs begin alike, up to symmetry. Where a game has too few openings of this length, more moves are drawn;
+    # repeats come last of all.
     margin: float
     reuse_tree: bool
     symmetries: bool  # evaluate under a symmetry chosen by hash(seed, position)
@@ -182,20 +182,25 @@ class SearchCounters(TypedDict):
     rollouts: int
     moves: int
     games: int
-    nodes: int
-    tree_bytes: int
+    nodes: int  # in the trees now
+    tree_bytes: int  # memory that the trees hold now, used or not
 
 class BatchedSearch:
-    """Many games, one tree each, one leaf per tree and round. Not safe to call from two threads at once."""
+    """Many games, one tree each (a duel: one for each player), one leaf per tree and round. Every option holds in every mode.
+
+    A game is a function of the seed, its number and the network's answers: the same whatever the slots, batches or threads.
+    Not safe to call from two threads at once."""
 
     def set_positions(self, positions: U64) -> None: ...  # mode "analysis": the roots [B, 2W], B <= games
     def gather(self, player: int, positions: U64, legal: U64, seconds: float = 0.1) -> int:
         """Advances every game until it waits for a network or `seconds` have passed; writes up to len(positions) leaves
-        of `player` (packed [n, 2W], legal [n, W], symmetry applied) and returns n. Rollout players are served inside."""
+        of `player` (packed [n, 2W], legal [n, W], symmetry applied) and returns n. Rollout players are served inside; with
+        only these, or where all leaves are the other player's, n is 0."""
     def scatter(self, player: int, policy: F32, value: F32) -> None:
         """Backs up the answers to the last gather of `player`, in its order: policy [n, S] (probabilities or any
-        non-negative weights; renormalised over legal moves), value [n] (side to move)."""
-    def take_games(self) -> FinishedGames: ...  # games finished since the last call
+        non-negative weights; renormalised over legal moves, uniform where all are zero), value [n] (side to move, in [-1, 1]).
+        ValueError names a row that is faulty; nothing is backed up then, and the leaves still wait."""
+    def take_games(self) -> FinishedGames: ...  # games finished since the last call, by number
     def root_statistics(self) -> RootStatistics: ...  # mode "analysis"
     def finished(self) -> bool: ...  # total_games reached, or every analysis done
     def counters(self) -> SearchCounters: ...
