@@ -1,0 +1,47 @@
+#include "search/transposition_table.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/table_entries.h"
+
+using namespace rlscout;
+
+TEST_CASE_TEMPLATE_DEFINE("a table answers what was stored for the very position", Width, every_width) {
+  constexpr int kWords = Width::value;
+  TranspositionTable<kWords> table(1);
+  CHECK(table.bytes() <= std::size_t{1} << 20);
+  CHECK_FALSE(table.probe(key_of<kWords>(1)).has_value());
+  table.store(key_of<kWords>(1), entry_of(1));
+  REQUIRE(table.probe(key_of<kWords>(1)).has_value());
+  CHECK(same(*table.probe(key_of<kWords>(1)), entry_of(1)));
+  auto neighbour = key_of<kWords>(1);
+  neighbour[0] ^= std::uint64_t{1} << 63;
+  CHECK_FALSE(table.probe(neighbour).has_value());
+  table.clear();
+  CHECK_FALSE(table.probe(key_of<kWords>(1)).has_value());
+}
+TEST_CASE_TEMPLATE_INVOKE(every_width, std::integral_constant<int, 2>, std::integral_constant<int, 3>,
+                          std::integral_constant<int, 8>);
+
+TEST_CASE("bounds of one position are merged, the tighter of each kept") {
+  TranspositionTable<2> table(1);
+  table.store(key_of<2>(1), {{-4, 64}, 3, 5});
+  table.store(key_of<2>(1), {{-64, 10}, kNoMove, 2});
+  const auto entry = table.probe(key_of<2>(1));
+  REQUIRE(entry.has_value());
+  CHECK(same(*entry, {{-4, 10}, 3, 5}));
+}
+
+TEST_CASE("a full table forgets positions and never mixes them up") {
+  TranspositionTable<2> table(1);
+  const std::uint32_t positions = 200000;
+  std::uint32_t found = 0;
+  for (std::uint32_t i = 0; i < positions; ++i) table.store(key_of<2>(i), entry_of(i));
+  for (std::uint32_t i = 0; i < positions; ++i)
+    if (const auto entry = table.probe(key_of<2>(i))) {
+      ++found;
+      REQUIRE(same(*entry, entry_of(i)));
+    }
+  CHECK(found > 10000);
+  CHECK(found < positions);
+}
