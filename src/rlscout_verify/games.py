@@ -1,0 +1,214 @@
+"""The rules: what a checker must know of a game, written for reading and shared with no other program.
+
+A position is the pair (own, opponent) of the stones of the side to move and of the other side, each an integer with bit
+`square` set for a stone on `square = row * columns + column`; row 0 is the top. Scores are those of the side to move.
+"""
+
+import re
+from typing import Protocol
+
+Position = tuple[int, int]
+
+
+class Game(Protocol):
+    """The rules of one game on one board. `columns` x `rows` squares; every score lies in [min_score, max_score]."""
+
+    columns: int
+    rows: int
+    min_score: int
+    max_score: int
+
+    def bounds_at_sight(self, position: Position) -> tuple[int, int]:
+        """(low, high) with low <= score <= high, from the board alone; low == high wherever the game is over."""
+
+    def legal(self, position: Position) -> list[int]:
+        """The squares where the side to move may play, ascending. None, with the game not over: it must pass."""
+
+    def play(self, position: Position, square: int) -> Position:
+        """The position after a legal move, seen by the side that moves next."""
+
+    def impossible(self, position: Position) -> str | None:
+        """Why no game can reach the position, as far as the rules below rely on it; None where they do not mind."""
+
+
+def game(name: str, scoring: str) -> Game:
+    """The game of a name as written in a certificate. Raises ValueError for what is no game or no scoring of it."""
+    if match := re.fullmatch(r"othello([468])", name):
+        if scoring not in ("empties", "discs"):
+            raise ValueError(f"scoring '{scoring}' of {name}: allowed are empties, discs")
+        return Othello(int(match[1]), scoring)
+    if match := re.fullmatch(r"mnk:([1-9]\d?),([1-9]\d?),([1-9]\d?)", name, re.ASCII):
+        columns, rows, in_a_row = map(int, match.groups())
+        if max(columns, rows, in_a_row) > 19:
+            raise ValueError(f"game '{name}': m, n and k may be 1 to 19")
+        if scoring != "outcome":
+            raise ValueError(f"scoring '{scoring}' of {name}: allowed is outcome")
+        return Mnk(columns, rows, in_a_row)
+    raise ValueError(f"unknown game '{name}': allowed are othello4, othello6, othello8, mnk:M,N,K")
+
+
+class Othello:
+    """Othello on size x size squares. The score is the difference in discs; with `scoring` "empties" the squares left
+    empty at the end count for the winner."""
+
+    def __init__(self, size: int, scoring: str) -> None:
+        self.columns = self.rows = size
+        self.max_score = size * size
+        self.min_score = -self.max_score
+        self.scoring = scoring
+        self.board = (1 << size * size) - 1
+        self.rays = [self._rays_from(square) for square in range(size * size)]
+
+    def _rays_from(self, square: int) -> list[list[int]]:
+        """For each of the eight directions, the single-square masks met on the way to the edge."""
+        size = self.columns
+        row, column = divmod(square, size)
+        rays = []
+        for down, right in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]:
+            ray = []
+            r, c = row + down, column + right
+            while 0 <= r < size and 0 <= c < size:
+                ray.append(1 << r * size + c)
+                r, c = r + down, c + right
+            rays.append(ray)
+        return rays
+
+    def _flips(self, position: Position, square: int) -> int:
+        """The opponent's discs between a disc put on an empty square and the nearest own disc, in every direction."""
+        own, opponent = position
+        flips = 0
+        for ray in self.rays[square]:
+            run = 0
+            for bit in ray:
+                if opponent & bit:
+                    run |= bit
+                    continue
+                if own & bit:
+                    flips |= run
+                break
+        return flips
+
+    def legal(self, position: Position) -> list[int]:
+        empty = self.board & ~(position[0] | position[1])
+        return [square for square in squares_of(empty) if self._flips(position, square)]
+
+    def play(self, position: Position, square: int) -> Position:
+        own, opponent = position
+        flips = self._flips(position, square)
+        return opponent & ~flips, own | flips | 1 << square
+
+    def bounds_at_sight(self, position: Position) -> tuple[int, int]:
+        own, opponent = position
+        if self.legal(position) or self.legal((opponent, own)):
+            return self.min_score, self.max_score
+        score = own.bit_count() - opponent.bit_count()
+        if self.scoring == "empties" and score != 0:
+            empties = self.columns * self.rows - (own | opponent).bit_count()
+            score += empties if score > 0 else -empties
+        return score, score
+
+    def impossible(self, position: Position) -> str | None:
+        return None
+
+
+class Mnk:
+    """m,n,k: the first to have `in_a_row` or more stones in a line wins (score 1); a full board is a draw (score 0)."""
+
+    min_score = -1
+    max_score = 1
+
+    def __init__(self, columns: int, rows: int, in_a_row: int) -> None:
+        self.columns = columns
+        self.rows = rows
+        self.in_a_row = in_a_row
+        self.lines = [
+            sum(1 << (row + i * down) * columns + column + i * right for i in range(in_a_row))
+            for row in range(rows)
+            for column in range(columns)
+            for down, right in [(0, 1), (1, 0), (1, 1), (1, -1)]
+            if row + (in_a_row - 1) * down < rows and 0 <= column + (in_a_row - 1) * right < columns
+        ]
+        self.lines = list(dict.fromkeys(self.lines))
+
+    def legal(self, position: Position) -> list[int]:
+        board = (1 << self.columns * self.rows) - 1
+        return list(squares_of(board & ~(position[0] | position[1])))
+
+    def play(self, position: Position, square: int) -> Position:
+        own, opponent = position
+        return opponent, own | 1 << square
+
+    def bounds_at_sight(self, position: Position) -> tuple[int, int]:
+        """Lost where the opponent has a line; won where one move makes a line; and without a line free of the other
+        side's stones a side cannot win any more. On a full board nobody has such a line, which makes it a draw."""
+        own, opponent = position
+        own_open = opponent_open = own_wins = False
+        for line in self.lines:
+            if not line & own:
+                opponent_open = True
+                if line & opponent == line:
+                    return -1, -1
+            if not line & opponent:
+                own_open = True
+                own_wins = own_wins or (line & ~own).bit_count() == 1
+        if own_wins:
+            return 1, 1
+        return (-1 if opponent_open else 0), (1 if own_open else 0)
+
+    def impossible(self, position: Position) -> str | None:
+        if any(line & position[0] == line for line in self.lines):
+            return f"the side to move already has {self.in_a_row} in a row"
+        return None
+
+
+def squares_of(stones: int) -> list[int]:
+    """The squares of the set bits, ascending."""
+    squares = []
+    while stones:
+        lowest = stones & -stones
+        squares.append(lowest.bit_length() - 1)
+        stones ^= lowest
+    return squares
+
+
+def symmetries(game: Game) -> list[list[int]]:
+    """The symmetries of the board, each a list: square `s` goes to `symmetry[s]`. 8 on square boards, 4 on others."""
+    columns, rows = game.columns, game.rows
+    images = []
+    for transpose in (False, True) if columns == rows else (False,):
+        for flip_rows in (False, True):
+            for flip_columns in (False, True):
+                image = []
+                for square in range(columns * rows):
+                    row, column = divmod(square, columns)
+                    row = rows - 1 - row if flip_rows else row
+                    column = columns - 1 - column if flip_columns else column
+                    image.append(column * columns + row if transpose else row * columns + column)
+                images.append(image)
+    return images
+
+
+def position_to_text(game: Game, position: Position, x_to_move: bool) -> str:
+    """The squares row by row as X, O and -, a space, and the side to move."""
+    x, o = position if x_to_move else position[::-1]
+    squares = ("X" if x >> s & 1 else "O" if o >> s & 1 else "-" for s in range(game.columns * game.rows))
+    return f"{''.join(squares)} {'X' if x_to_move else 'O'}"
+
+
+def position_from_text(game: Game, text: str) -> tuple[Position, bool]:
+    """The position of a text, and whether X is to move. Raises ValueError where the text is not one of this board."""
+    count = game.columns * game.rows
+    if not re.fullmatch(rf"[XO-]{{{count}}} [XO]", text):
+        raise ValueError(f"position '{text}': expected {count} squares of X, O or -, a space, and X or O")
+    x = sum(1 << square for square in range(count) if text[square] == "X")
+    o = sum(1 << square for square in range(count) if text[square] == "O")
+    return ((x, o), True) if text[-1] == "X" else ((o, x), False)
+
+
+def draw(game: Game, position: Position, x_to_move: bool) -> str:
+    """The board as rows of text under its column letters."""
+    text = position_to_text(game, position, x_to_move)
+    letters = "   " + " ".join("abcdefghijklmnopqrs"[: game.columns])
+    rows = (text[row * game.columns :][: game.columns] for row in range(game.rows))
+    numbered = (f"{number:2} {' '.join(row)}" for number, row in enumerate(rows, start=1))
+    return "\n".join([letters, *numbered, f"   {text[-1]} to move"])
