@@ -77,7 +77,7 @@ def _about(certificate: Certificate) -> dict[str, Any]:
 
 def statement(certificate: Certificate) -> str:
     """What a valid file proves, in words."""
-    rule = {"empties": "discs, empties to the winner", "discs": "discs only", "outcome": "1 won, 0 drawn, -1 lost"}
+    rule = {"empties": "discs, empties to the winner", "discs": "discs only", "line": "1 won, 0 drawn, -1 lost"}
     if certificate.lower == certificate.upper:
         claim = f"score = {certificate.lower}"
     elif certificate.upper >= certificate.game.max_score:

@@ -41,8 +41,8 @@ def game(name: str, scoring: str) -> Game:
         columns, rows, in_a_row = map(int, match.groups())
         if max(columns, rows, in_a_row) > 19:
             raise ValueError(f"game '{name}': m, n and k may be 1 to 19")
-        if scoring != "outcome":
-            raise ValueError(f"scoring '{scoring}' of {name}: allowed is outcome")
+        if scoring != "line":
+            raise ValueError(f"scoring '{scoring}' of {name}: allowed is line")
         return Mnk(columns, rows, in_a_row)
     raise ValueError(f"unknown game '{name}': allowed are othello4, othello6, othello8, mnk:M,N,K")
 

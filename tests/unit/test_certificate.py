@@ -21,14 +21,14 @@ from rlscout_verify.certificate import Limits
 from rlscout_verify.cli import STATUS, main, verify
 
 ROOT = Path(__file__).parents[2]
-LIMITS = Limits(max_positions=100_000, max_leaf_empties=16)
+LIMITS = Limits(max_positions=100_000, max_leaf_empties=8)
 SCORES = [
     ("othello4", "empties", -10),
     ("othello4", "discs", -8),
-    ("mnk:3,3,3", "outcome", 0),
-    ("mnk:4,3,3", "outcome", 1),
-    ("mnk:2,5,2", "outcome", 1),
-    ("mnk:3,2,3", "outcome", 0),
+    ("mnk:3,3,3", "line", 0),
+    ("mnk:4,3,3", "line", 1),
+    ("mnk:2,5,2", "line", 1),
+    ("mnk:3,2,3", "line", 0),
 ]
 
 
@@ -114,13 +114,13 @@ def random_position(game: OracleGame, generator: random.Random, empties: int) ->
     ("name", "scoring", "empties"),
     [
         ("othello4", "empties", 8),
-        ("othello6", "discs", 6),
-        ("othello6", "empties", 7),
-        ("othello8", "empties", 6),
-        ("mnk:4,4,4", "outcome", 8),
-        ("mnk:5,3,3", "outcome", 9),
-        ("mnk:9,9,5", "outcome", 5),
-        ("mnk:13,12,5", "outcome", 4),
+        ("othello6", "discs", 5),
+        ("othello6", "empties", 6),
+        ("othello8", "empties", 5),
+        ("mnk:4,4,4", "line", 8),
+        ("mnk:5,3,3", "line", 9),
+        ("mnk:9,9,5", "line", 5),
+        ("mnk:13,12,5", "line", 4),
     ],
 )
 def test_random_positions(name: str, scoring: str, empties: int, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_random_positions(name: str, scoring: str, empties: int, tmp_path: Path)
     The false certificates are those that a careful forger would write: a leaf at the root, which only a search refutes."""
     game, generator, path = OracleGame(name, scoring), random.Random(f"{name} {scoring}"), tmp_path / "random.cert"
     program, tried = native_checker(), 0
-    while tried < 6:
+    while tried < 4:
         root = random_position(game, generator, empties)
         if root is None:
             continue
@@ -161,13 +161,13 @@ def mutations(file: bytes, generator: random.Random) -> Iterator[tuple[str, byte
     while True:
         magic, header, payload = header_of(file)
         kind = generator.choice(
-            ["bit", "bit", "bit", "bytes", "swap", "cut", "append", *numbers, *numbers]
+            ["bit", "bit", "bit", "byte", "swap", "cut", "append", *numbers, *numbers]
             + ["square", "square", "side", "game", "scoring", "grade", "magic", "drop", "reorder", "crc32", "raw"]
         )
         changed = bytearray(payload)
         if kind == "bit" and changed:
             changed[generator.randrange(len(changed))] ^= 1 << generator.randrange(8)
-        elif kind == "bytes" and changed:
+        elif kind == "byte" and changed:
             changed[generator.randrange(len(changed))] = generator.randrange(256)
         elif kind == "swap" and changed:
             i, j = generator.randrange(len(changed)), generator.randrange(len(changed))
@@ -190,7 +190,7 @@ def mutations(file: bytes, generator: random.Random) -> Iterator[tuple[str, byte
         elif kind == "game":
             header["game"] = generator.choice(games)
         elif kind == "scoring":
-            header["scoring"] = generator.choice(["empties", "discs", "outcome", "Discs"])
+            header["scoring"] = generator.choice(["empties", "discs", "line", "Discs"])
         elif kind == "grade":
             header["grade"] = generator.choice(["re-runnable", "", "checked "])
         elif kind == "magic":
@@ -237,12 +237,12 @@ def fuzz(program: str, folder: Path, seed: int, rounds: int) -> Counter[tuple[st
 
 
 def test_corrupted(tmp_path: Path) -> None:
-    seen = fuzz(native_checker(), tmp_path, seed=1, rounds=1200)
+    seen = fuzz(native_checker(), tmp_path, seed=1, rounds=500)
     verdicts = Counter[str]()
     for (_, verdict), count in seen.items():
         verdicts[verdict] += count
-    assert verdicts["refused"] > 400
-    assert verdicts["bad input"] > 200
+    assert verdicts["refused"] > 150
+    assert verdicts["bad input"] > 80
     assert verdicts["over limit"] > 0
     for kind in ("raw", "crc32", "cut", "append", "positions", "witnesses", "leaves", "bytes", "magic", "drop"):
         assert not seen[kind, "valid"], kind
@@ -262,12 +262,12 @@ def test_sanitized(tmp_path: Path) -> None:
     sources = sorted(str(source) for source in (ROOT / "native/verify").glob("*.cpp"))
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     subprocess.run([compiler, "-std=c++20", "-O1", *sanitizers, *sources, "-o", str(program)], check=True)
-    fuzz(str(program), tmp_path, seed=2, rounds=250)
+    fuzz(str(program), tmp_path, seed=2, rounds=200)
 
 
 def test_every_bit_of_a_small_certificate(tmp_path: Path) -> None:
     """No single flipped bit of a file passes: the checksum covers all of it but itself."""
-    file = certificate("mnk:3,3,3", "outcome", 0, 0)
+    file = certificate("mnk:3,3,3", "line", 0, 0)
     path = tmp_path / "flipped.cert"
     for bit in range(8 * len(file)):
         changed = bytearray(file)
@@ -279,7 +279,7 @@ def test_every_bit_of_a_small_certificate(tmp_path: Path) -> None:
 def test_a_wrong_witness_names_the_position(tmp_path: Path) -> None:
     """Tic-tac-toe, X to move must answer a threat; the witness that does not loses, and the lost position is named."""
     root = "OO--X---X X"  # c1 stops the row of O
-    header = {"game": "mnk:3,3,3", "scoring": "outcome", "position": root, "lower": 0, "upper": 1, "leaf_empties": 0}
+    header = {"game": "mnk:3,3,3", "scoring": "line", "position": root, "lower": 0, "upper": 1, "leaf_empties": 0}
     counts = {"grade": "checked", "positions": 1, "witnesses": 1, "leaves": 0, "bytes": 1}
     path = tmp_path / "witness.cert"
     path.write_bytes(assemble("rlscout certificate 1", header | counts, b"\x20"))
@@ -287,6 +287,18 @@ def test_a_wrong_witness_names_the_position(tmp_path: Path) -> None:
     assert result["verdict"] == "refused"
     assert result["position_at_fault"] is not None
     assert result["claim_at_fault"] == "score <= 0"
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    text = (ROOT / "docs/certificate.md").read_text()
+    header = re.search(r"^rlscout certificate 1\n.*?^crc32 .{8}\n", text, re.DOTALL | re.MULTILINE)
+    payload = re.search(r"payload, .* is the one byte `(..)`", text)
+    assert header
+    assert payload
+    path = tmp_path / "example.cert"
+    path.write_bytes(header[0].encode() + bytes.fromhex(payload[1]))
+    assert f"{path.stat().st_size} bytes" in text
+    assert run_both(native_checker(), path)["statement"].startswith("mnk:3,3,3, ---OOXXX- O: score = 0 for O to move")
 
 
 @pytest.mark.parametrize(
@@ -327,8 +339,8 @@ def test_root_of_a_finished_game(tmp_path: Path) -> None:
     for name, scoring, root, score in [
         ("othello4", "empties", "XXXX" * 3 + "---- O", -16),
         ("othello4", "discs", "XXXX" * 3 + "---- O", -12),
-        ("mnk:3,3,3", "outcome", "XXXOO---- O", -1),
-        ("mnk:3,3,3", "outcome", "XOXXOXOXO O", 0),
+        ("mnk:3,3,3", "line", "XXXOO---- O", -1),
+        ("mnk:3,3,3", "line", "XOXXOXOXO O", 0),
     ]:
         for claimed in (score - 1, score, score + 1):
             header: dict[str, object] = {"game": name, "scoring": scoring, "position": root}
