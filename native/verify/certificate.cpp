@@ -1,4 +1,4 @@
-#include "certificate.h"
+#include "verify/certificate.h"
 
 #include <cstdio>
 #include <cstring>

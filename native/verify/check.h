@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "certificate.h"
+#include "verify/certificate.h"
 
 namespace verify {
 

@@ -8,10 +8,10 @@
 #include <new>
 #include <optional>
 
-#include "certificate.h"
-#include "check.h"
-#include "mnk.h"
-#include "othello.h"
+#include "verify/certificate.h"
+#include "verify/check.h"
+#include "verify/mnk.h"
+#include "verify/othello.h"
 
 namespace verify {
 namespace {
