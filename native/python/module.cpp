@@ -335,6 +335,7 @@ void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
 }  // namespace
 
 NB_MODULE(RLSCOUT_MODULE, module) {
+  nb::set_leak_warnings(false);  // engines live in caches until the process ends
   module.attr("VARIANT") = RLSCOUT_VARIANT;
   module.def("families", &families);
   module.def("engine", &make_engine, nb::arg("game"), nb::arg("scoring") = "empties");

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TRAINER_SECONDS = 30.0
+"""A training that reported within this time is alive."""
 FLUSH_SECONDS = 5.0
 """How long the last games may take to reach the store when self-play is asked to stop."""
 
@@ -45,7 +47,7 @@ def selfplay(config: Config, store: Store, worker: str, stopping: threading.Even
         return
     name = f"{worker}.{start}"
     uploader = Uploader(store, stopping, config.selfplay.queue_games)
-    watch = NetworkWatch(config, store, stopping)
+    watch = StoreWatch(config, store, stopping)
     log.info("self-play %s begins", name)
     first_game = 0
     try:
@@ -77,7 +79,7 @@ def _play(
     first_game: int,
     model: int,
     evaluator: Evaluator | None,
-    watch: NetworkWatch,
+    watch: StoreWatch,
     uploader: Uploader,
     stopping: threading.Event,
     total_games: int,
@@ -102,6 +104,8 @@ def _play(
                     finished += len(games["game"])
                     uploader.put(samples_of(games, f"{name}.{first_game}.{index}", model))
             uploader.report(meter.read())
+            while watch.resting and not stopping.wait(0.1):
+                uploader.report(meter.read())
             if total_games and first_game + finished >= total_games:
                 break
             newest, other = watch.newest()
@@ -256,13 +260,14 @@ class Uploader:
                 self.free.notify_all()
 
 
-class NetworkWatch:
-    """The newest promoted network, loaded in the background."""
+class StoreWatch:
+    """What the store says of others: the newest promoted network, loaded in the background, and how far training is."""
 
     def __init__(self, config: Config, store: Store, stopping: threading.Event) -> None:
         self.config, self.store, self.stopping = config, store, stopping
         self.game = game(config.game, config.scoring).name
         self.found: tuple[int, Evaluator | None] = (0, None)
+        self.resting = False
         self._look()
         threading.Thread(target=self._run, daemon=True, name="networks").start()
 
@@ -276,6 +281,19 @@ class NetworkWatch:
                 self._look()
             except ValueError:
                 log.exception("the best model cannot be used; going on with model %d", self.found[0])
+            rest = patiently(self._far_ahead, self.stopping, log)
+            if rest is not None and rest != self.resting:
+                log.debug("self-play %s", "rests" if rest else "goes on")
+                self.resting = rest
+
+    def _far_ahead(self) -> bool:
+        """Whether a training that is alive has had use for far fewer samples than there are."""
+        settings, lead = self.config.train, self.config.selfplay.lead
+        steps = self.store.read_metrics("step", time.time() - TRAINER_SECONDS) if lead else []
+        if not steps:
+            return False
+        used = max(settings.min_samples, steps[-1].value * settings.batch / settings.reuse)
+        return self.store.sample_counts().last_id > lead * used
 
     def _look(self) -> None:
         best = patiently(self.store.best_model, self.stopping, log)
