@@ -23,6 +23,7 @@ from rlscout.storage.messages import MAGIC, MAX_FRAME, REQUESTS, BadMessage, Dec
 
 FIRST_WAIT = 1.0  # seconds until the first resend, then twice as long each time
 LONGEST_WAIT = 8.0
+HEARTBEAT_MS = 5000  # notices a host that vanished; answered by the server's socket even while SQLite works
 LAST_SECONDS = 2.0  # for an answer, once the caller is asked to stop
 SLICE = 0.2  # how soon that is noticed
 
@@ -59,7 +60,7 @@ class RemoteStore:
         self._decoders: dict[str, Decoder] = {}
         self._socket: zmq.Socket[bytes] | None = None
         try:
-            self._reconnect()
+            self._connect()
         except BaseException:
             self.close()
             raise
@@ -94,30 +95,30 @@ class RemoteStore:
         return answer.value
 
     def _exchange(self, request: bytes, header: bytes, body: bytes) -> tuple[bytes, bytes]:
-        """Header and body of the answer to this request."""
-        end = time.monotonic() + self._timeout
-        wait, hurry = FIRST_WAIT, False
-        while time.monotonic() < end:
+        """Header and body of the first answer to any sending of this request."""
+        now = resend = time.monotonic()
+        end, wait, hurry = now + self._timeout, FIRST_WAIT, False
+        while now < end:
             if self._socket is None:
                 raise StoreError(f"{self._address}: this store is closed")
-            self._socket.send_multipart([MAGIC, request, header, body], copy=False)
-            resend = time.monotonic() + wait
-            while (now := time.monotonic()) < min(resend, end):
-                if not hurry and self._stopping.is_set():
-                    hurry, end = True, min(end, now + LAST_SECONDS)
-                if (answer := self._receive(request, min(resend - now, end - now, SLICE))) is not None:
-                    return answer
-            self._reconnect()
-            wait = min(2 * wait, LONGEST_WAIT)
-        about_keys = (
-            f"Is the public key of {self._keys / 'client.key'} in the server's clients.pub, "
-            f"and {self._keys / 'server.pub'} the server's?"
-            if self._keys
-            else "Or does it want CURVE keys, and none were given?"
-        )
+            if now >= resend:
+                self._socket.send_multipart([MAGIC, request, header, body], copy=False)
+                resend, wait = now + wait, min(2 * wait, LONGEST_WAIT)
+            if not hurry and self._stopping.is_set():
+                hurry, end = True, min(end, now + LAST_SECONDS)
+            if (answer := self._receive(request, min(resend - now, end - now, SLICE))) is not None:
+                return answer
+            now = time.monotonic()
+        self._connect()
+        about_keys = "Or does it want CURVE keys, and none were given?"
+        if self._keys:
+            about_keys = (
+                f"Is the public key of {self._keys / 'client.key'} in the server's clients.pub, "
+                f"and {self._keys / 'server.pub'} the server's?"
+            )
         raise StoreError(
-            f"{self._address}: no answer within {LAST_SECONDS if hurry else self._timeout:g} seconds. Is the server running (`rlscout serve`), "
-            f"and at this address? {about_keys}"
+            f"{self._address}: no answer within {LAST_SECONDS if hurry else self._timeout:g} seconds. "
+            f"Is the server running (`rlscout serve`), and at this address? {about_keys}"
         )
 
     def _receive(self, request: bytes, seconds: float) -> tuple[bytes, bytes] | None:
@@ -132,13 +133,16 @@ class RemoteStore:
                 return frames[2], frames[3]
         return None
 
-    def _reconnect(self) -> None:
-        """A new connection: what was queued on the old one is dropped."""
+    def _connect(self) -> None:
+        """Anew: what was queued on the old connection is dropped. A connection that breaks mends itself."""
         if self._socket is not None:
             self._socket.close(linger=0)
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 0
         self._socket.maxmsgsize = MAX_FRAME
+        self._socket.reconnect_ivl_max = 1000  # milliseconds, as the next
+        self._socket.heartbeat_ivl = HEARTBEAT_MS
+        self._socket.heartbeat_timeout = 4 * HEARTBEAT_MS
         if self._keys is not None:
             use_client_keys(self._socket, self._keys)
         try:
