@@ -26,7 +26,7 @@ class SearchTraits<othello::Othello<N>> {
 
   static constexpr int kLeafEmpties = 4;
   static constexpr int kLocalEmpties = 8;
-  static constexpr int kEnhancedEmpties = 6;
+  static constexpr int kEnhancedEmpties = 7;
   // 6x6 and smaller boards leave room for the data beside both boards.
   static constexpr int kKeyWords = N == 8 ? 3 : 2;
 
@@ -106,7 +106,7 @@ class SearchTraits<othello::Othello<N>> {
     return row | row << 8 | row >> 8;
   }
 
-  static constexpr int kReplyWeight = 8, kCornerWeight = 12, kOddWeight = 8, kFrontierWeight = 3;
+  static constexpr int kReplyWeight = 8, kCornerWeight = 12, kOddWeight = 4, kFrontierWeight = 3;
 
   Game game_;
   othello::LastEmpties<N> last_;

@@ -1,0 +1,63 @@
+// One long call on a thread of its own: started, polled, stopped, waited for.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+namespace rlscout {
+
+class Job {
+ public:
+  ~Job() { join(); }
+
+  bool running() const {
+    std::lock_guard lock(mutex_);
+    return running_;
+  }
+
+  // Throws std::logic_error while another runs.
+  void start(std::function<void()> work) {
+    if (running()) throw std::logic_error("a job is running: wait for it or stop it first");
+    join();
+    running_ = true;
+    error_ = nullptr;
+    thread_ = std::thread([this, work = std::move(work)] {
+      std::exception_ptr error;
+      try {
+        work();
+      } catch (...) {
+        error = std::current_exception();
+      }
+      std::lock_guard lock(mutex_);
+      error_ = error;
+      running_ = false;
+      ended_.notify_all();
+    });
+  }
+
+  // True when the work has ended; rethrows what it threw.
+  bool wait(double seconds) {
+    std::unique_lock lock(mutex_);
+    const bool done = ended_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return !running_; });
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    return done;
+  }
+
+ private:
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  std::thread thread_;
+  std::exception_ptr error_;
+  bool running_ = false;
+};
+
+}  // namespace rlscout

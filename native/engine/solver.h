@@ -1,0 +1,60 @@
+// Exact search as Python sees it: a solver owns a table and runs one job at a time on native threads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "search/limits.h"
+
+namespace rlscout {
+
+struct SolverOptions {
+  int table_mb = 64;
+  int threads = 1;                  // 1: node counts repeat to the unit
+  std::string ordering = "static";  // or "random"; hints, where given, come first
+  std::uint64_t seed = 0;           // of the random ordering
+  int hint_ply = 0;                 // positions at this ply below the root and above wait for hints; 0: none does
+  bool statistics = false;
+};
+
+struct SolveProgress {
+  bool running;
+  std::uint64_t nodes, evaluations;
+  double seconds;
+  int lower, upper;  // proven so far for the root, side to move
+  int ply;           // of the move last completed nearest the root
+  double done;       // rough share of the current claim, 0 to 1
+};
+
+struct SolveResult {
+  std::string status;  // "proven", "limit", "stopped" or "wanted" (hints are missing)
+  int lower, upper;    // lower <= score <= upper is proven, whatever the status
+  int best_move;       // a square proven to reach `lower`; -1: pass, none known or game over
+  std::vector<int> principal_variation;
+  std::uint64_t nodes, evaluations;  // over all jobs since the last reset
+  double seconds;                    // of this job
+  std::vector<std::int64_t> nodes_by_ply, cut_nodes_by_ply, first_cuts_by_ply;  // [max_plies + 1], empty without statistics
+};
+
+class Solver {
+ public:
+  virtual ~Solver() = default;
+
+  virtual const GameInfo& info() const = 0;
+  // Starts proving the score inside (lower, upper) and returns at once; throws std::invalid_argument for an impossible
+  // position or window, std::logic_error while a job runs.
+  virtual void start(Words position, std::optional<int> lower, std::optional<int> upper, Limits limits) = 0;
+  virtual SolveProgress progress() const = 0;
+  virtual bool wait(double seconds) = 0;  // true when no job runs any more
+  virtual void stop() = 0;                // asks the job to end; it does within milliseconds
+  virtual SolveResult result() = 0;       // of the job that has ended
+  virtual std::vector<std::uint64_t> wanted() = 0;  // n * 2W: positions that the last job met without a hint
+  virtual void add_hints(Words positions, std::span<const float> policy, std::span<const float> value) = 0;  // n, n * S, n
+  virtual void reset() = 0;  // forgets table, hints and counters
+};
+
+}  // namespace rlscout

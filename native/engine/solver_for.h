@@ -1,0 +1,159 @@
+// SolverFor<Game>: the solver's boundary filled in from the templates.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/game.h"
+#include "engine/job.h"
+#include "engine/solver.h"
+#include "search/alphabeta.h"
+#include "search/score.h"
+
+namespace rlscout {
+
+template <Game G>
+class SolverFor : public Solver {
+  using Position = typename G::Position;
+  static constexpr int kWords = G::kWords;
+
+ public:
+  SolverFor(const G& game, const GameInfo& info, const SolverOptions& options)
+      : game_(game), info_(info), search_(game, checked(options)) {}
+
+  ~SolverFor() override { stop(); }
+
+  const GameInfo& info() const override { return info_; }
+
+  // The position has been checked.
+  void start(Words packed, std::optional<int> lower, std::optional<int> upper, Limits limits) override {
+    const Bounds window{lower.value_or(info_.min_score - 1), upper.value_or(info_.max_score + 1)};
+    if (window.lower >= window.upper)
+      throw std::invalid_argument("window (" + std::to_string(window.lower) + ", " + std::to_string(window.upper) +
+                                  "): lower must be below upper");
+    const Position position = game_.unpack(packed.data());
+    auto budget = std::make_shared<Budget>(limits);
+    if (job_.running()) throw std::logic_error("a job is running: wait for it or stop it first");
+    budget_ = budget;
+    proven_.lower = info_.min_score, proven_.upper = info_.max_score;
+    nodes_before_ = search_.counters().nodes;
+    job_.start([=, this] { solve(position, window, *budget); });
+  }
+
+  SolveProgress progress() const override {
+    const bool running = job_.running();
+    const auto& at = search_.progress();
+    return {running,
+            nodes_before_ + (budget_ ? budget_->nodes() : 0),
+            running ? 0 : search_.counters().evaluations,
+            running ? budget_->seconds() : result_.seconds,
+            proven_.lower,
+            proven_.upper,
+            at.ply,
+            at.done};
+  }
+
+  bool wait(double seconds) override { return job_.wait(seconds); }
+
+  void stop() override {
+    if (budget_) budget_->stop();
+  }
+
+  SolveResult result() override {
+    require_idle("result");
+    if (!budget_) throw std::logic_error("no job has been started");
+    return result_;
+  }
+
+  std::vector<std::uint64_t> wanted() override {
+    require_idle("wanted");
+    const auto& positions = search_.wanted();
+    std::vector<std::uint64_t> packed(positions.size() * 2 * kWords);
+    for (std::size_t i = 0; i < positions.size(); ++i) game_.pack(positions[i], &packed[i * 2 * kWords]);
+    return packed;
+  }
+
+  void add_hints(Words positions, std::span<const float> policy, std::span<const float> value) override {
+    require_idle("add_hints");
+    for (std::size_t i = 0; i < value.size(); ++i)
+      search_.hints().add(game_.unpack(&positions[i * 2 * kWords]), &policy[i * static_cast<std::size_t>(info_.squares)],
+                          value[i]);
+  }
+
+  void reset() override {
+    require_idle("reset");
+    search_.reset();
+    budget_.reset();
+    root_ = {};
+  }
+
+ private:
+  static AlphaBetaOptions checked(const SolverOptions& options) {
+    const auto require = [](bool good, const std::string& what, long long given, const std::string& allowed) {
+      if (!good) throw std::invalid_argument(what + " " + std::to_string(given) + ": allowed is " + allowed);
+    };
+    require(options.table_mb >= 1 && options.table_mb <= 1 << 20, "table_mb", options.table_mb, "1 to 1048576");
+    require(options.threads >= 1 && options.threads <= 256, "threads", options.threads, "1 to 256");
+    require(options.hint_ply >= 0, "hint_ply", options.hint_ply, "0 and more");
+    if (options.ordering != "static" && options.ordering != "random")
+      throw std::invalid_argument("ordering '" + options.ordering + "': allowed are 'static' and 'random'");
+    return {options.table_mb, options.threads, options.ordering == "random" ? Ordering::kRandom : Ordering::kStatic,
+            options.seed,     options.hint_ply, options.statistics};
+  }
+
+  void solve(const Position& position, Bounds window, Budget& budget) {
+    // A job that goes on with the same root keeps what is proven and the age of its entries.
+    if (!root_ || *root_ != position) search_.age_table();
+    root_ = position;
+    ScoreSearch<G, AlphaBeta<G>> question(game_, search_, search_.score_step());
+    const Answer answer = question.solve(position, window, kGuess, budget, proven_);
+    SolveResult result;
+    const Bounds& proven = answer.bounds;
+    const bool settled = proven.exact() || proven.lower >= window.upper || proven.upper <= window.lower;
+    if (settled) {
+      for (const Move move : question.principal_variation(position, answer, budget))
+        result.principal_variation.push_back(square(move));
+    } else if (answer.move != kNoMove) {
+      result.principal_variation.push_back(square(answer.move));
+    }
+    result.status = settled                     ? "proven"
+                    : !search_.wanted().empty() ? "wanted"
+                    : budget.stopped()          ? "stopped"
+                                                : "limit";
+    result.lower = proven.lower, result.upper = proven.upper;
+    result.best_move = answer.move == kNoMove ? -1 : square(answer.move);
+    const Counters counters = search_.counters();
+    result.nodes = counters.nodes, result.evaluations = counters.evaluations;
+    result.seconds = budget.seconds();
+    for (const PlyStatistics& ply : search_.statistics()) {
+      result.nodes_by_ply.push_back(static_cast<std::int64_t>(ply.nodes));
+      result.cut_nodes_by_ply.push_back(static_cast<std::int64_t>(ply.cut_nodes));
+      result.first_cuts_by_ply.push_back(static_cast<std::int64_t>(ply.first_cuts));
+    }
+    result_ = std::move(result);
+  }
+
+  int square(Move move) const { return move == kPass ? -1 : game_.square(move); }
+
+  void require_idle(const char* call) const {
+    if (job_.running()) throw std::logic_error(std::string(call) + ": a job is running, wait for it or stop it first");
+  }
+
+  static constexpr int kGuess = 0;  // where the first claim stands: nobody is ahead
+
+  G game_;
+  GameInfo info_;
+  AlphaBeta<G> search_;
+  std::shared_ptr<Budget> budget_;
+  SharedBounds proven_{};
+  std::uint64_t nodes_before_ = 0;
+  std::optional<Position> root_;
+  SolveResult result_{};
+  Job job_;  // last: it ends before what it works on
+};
+
+}  // namespace rlscout
