@@ -15,6 +15,7 @@
 
 #include "core/value.h"
 #include "engine/batched_search_job.h"
+#include "engine/solver.h"
 
 namespace rlscout {
 
@@ -34,16 +35,16 @@ class Engine {
 
   // Below, `positions` holds B packed positions one after the other; outputs are sized by the caller.
   virtual void validate(Words positions) const = 0;
-  virtual void legal(Words positions, std::span<std::uint64_t> moves) const = 0;          // B * W
-  virtual void phase(Words positions, std::span<std::uint8_t> phases) const = 0;          // B, see Phase
+  virtual void legal(Words positions, std::span<std::uint64_t> moves) const = 0;  // B * W
+  virtual void phase(Words positions, std::span<std::uint8_t> phases) const = 0;  // B, see Phase
   virtual void play(Words positions, std::span<const std::int32_t> moves,
-                    std::span<std::uint64_t> next) const = 0;                             // B * 2W, seen by the next side
-  virtual void score(Words positions, std::span<std::int32_t> scores) const = 0;          // B, all finished
+                    std::span<std::uint64_t> next) const = 0;                     // B * 2W, seen by the next side
+  virtual void score(Words positions, std::span<std::int32_t> scores) const = 0;  // B, all finished
   virtual void transform(Words positions, std::span<const std::uint8_t> symmetries,
-                         std::span<std::uint64_t> images) const = 0;                      // B * 2W
+                         std::span<std::uint64_t> images) const = 0;  // B * 2W
   virtual void canonical(Words positions, std::span<std::uint64_t> images,
-                         std::span<std::uint8_t> symmetries) const = 0;                   // B * 2W, B
-  virtual std::vector<std::int32_t> symmetry_squares() const = 0;                         // [G, S]: s goes to table[g, s]
+                         std::span<std::uint8_t> symmetries) const = 0;  // B * 2W, B
+  virtual std::vector<std::int32_t> symmetry_squares() const = 0;        // [G, S]: s goes to table[g, s]
   virtual std::string to_text(Words position, bool first_to_move) const = 0;
   virtual std::pair<std::vector<std::uint64_t>, bool> from_text(std::string_view text) const = 0;
 
@@ -55,6 +56,7 @@ class Engine {
   // Leaves at `depth` plies; a pass is a ply, a finished game is one leaf.
   virtual std::uint64_t perft(Words position, int depth) const = 0;
 
+  virtual std::unique_ptr<Solver> solver(const SolverOptions& options) const = 0;
   virtual std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const = 0;
 };
 

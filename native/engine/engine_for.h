@@ -12,6 +12,7 @@
 #include "core/game.h"
 #include "engine/batched_search_for.h"
 #include "engine/engine.h"
+#include "engine/solver_for.h"
 
 namespace rlscout {
 
@@ -142,6 +143,10 @@ class EngineFor : public Engine {
 
   std::uint64_t perft(Words position, int depth) const override {
     return rlscout::perft(game_, checked(position, 0), depth);
+  }
+
+  std::unique_ptr<Solver> solver(const SolverOptions& options) const override {
+    return std::make_unique<SolverFor<G>>(game_, info_, options);
   }
 
   std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const override {

@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
 #include "search/limits.h"
 
 namespace rlscout {
+
+using Words = std::span<const std::uint64_t>;  // packed positions, see engine.h
 
 struct SolverOptions {
   int table_mb = 64;
@@ -37,24 +38,25 @@ struct SolveResult {
   std::vector<int> principal_variation;
   std::uint64_t nodes, evaluations;  // over all jobs since the last reset
   double seconds;                    // of this job
-  std::vector<std::int64_t> nodes_by_ply, cut_nodes_by_ply, first_cuts_by_ply;  // [max_plies + 1], empty without statistics
+  std::vector<std::int64_t> nodes_by_ply, cut_nodes_by_ply,
+      first_cuts_by_ply;  // [max_plies + 1], empty without statistics
 };
 
 class Solver {
  public:
   virtual ~Solver() = default;
 
-  virtual const GameInfo& info() const = 0;
-  // Starts proving the score inside (lower, upper) and returns at once; throws std::invalid_argument for an impossible
-  // position or window, std::logic_error while a job runs.
+  // Starts proving the score of a valid position inside (lower, upper) and returns at once; throws std::invalid_argument for
+  // an empty window, std::logic_error while a job runs.
   virtual void start(Words position, std::optional<int> lower, std::optional<int> upper, Limits limits) = 0;
   virtual SolveProgress progress() const = 0;
-  virtual bool wait(double seconds) = 0;  // true when no job runs any more
-  virtual void stop() = 0;                // asks the job to end; it does within milliseconds
-  virtual SolveResult result() = 0;       // of the job that has ended
+  virtual bool wait(double seconds) = 0;            // true when no job runs any more
+  virtual void stop() = 0;                          // asks the job to end; it does within milliseconds
+  virtual SolveResult result() = 0;                 // of the job that has ended
   virtual std::vector<std::uint64_t> wanted() = 0;  // n * 2W: positions that the last job met without a hint
-  virtual void add_hints(Words positions, std::span<const float> policy, std::span<const float> value) = 0;  // n, n * S, n
-  virtual void reset() = 0;  // forgets table, hints and counters
+  virtual void add_hints(Words positions, std::span<const float> policy,
+                         std::span<const float> value) = 0;  // n, n * S, n
+  virtual void reset() = 0;                                  // forgets table, hints and counters
 };
 
 }  // namespace rlscout

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/game.h"
+#include "engine/engine.h"
 #include "engine/job.h"
 #include "engine/solver.h"
 #include "search/alphabeta.h"
@@ -27,9 +29,6 @@ class SolverFor : public Solver {
 
   ~SolverFor() override { stop(); }
 
-  const GameInfo& info() const override { return info_; }
-
-  // The position has been checked.
   void start(Words packed, std::optional<int> lower, std::optional<int> upper, Limits limits) override {
     const Bounds window{lower.value_or(info_.min_score - 1), upper.value_or(info_.max_score + 1)};
     if (window.lower >= window.upper)
@@ -80,8 +79,8 @@ class SolverFor : public Solver {
   void add_hints(Words positions, std::span<const float> policy, std::span<const float> value) override {
     require_idle("add_hints");
     for (std::size_t i = 0; i < value.size(); ++i)
-      search_.hints().add(game_.unpack(&positions[i * 2 * kWords]), &policy[i * static_cast<std::size_t>(info_.squares)],
-                          value[i]);
+      search_.hints().add(game_.unpack(&positions[i * 2 * kWords]),
+                          &policy[i * static_cast<std::size_t>(info_.squares)], value[i]);
   }
 
   void reset() override {
@@ -101,7 +100,7 @@ class SolverFor : public Solver {
     require(options.hint_ply >= 0, "hint_ply", options.hint_ply, "0 and more");
     if (options.ordering != "static" && options.ordering != "random")
       throw std::invalid_argument("ordering '" + options.ordering + "': allowed are 'static' and 'random'");
-    return {options.table_mb, options.threads, options.ordering == "random" ? Ordering::kRandom : Ordering::kStatic,
+    return {options.table_mb, options.threads,  options.ordering == "random" ? Ordering::kRandom : Ordering::kStatic,
             options.seed,     options.hint_ply, options.statistics};
   }
 
@@ -115,15 +114,14 @@ class SolverFor : public Solver {
     const Bounds& proven = answer.bounds;
     const bool settled = proven.exact() || proven.lower >= window.upper || proven.upper <= window.lower;
     if (settled) {
+      search_.wait_for_hints(false);  // what the table still knows of the line needs none
       for (const Move move : question.principal_variation(position, answer, budget))
         result.principal_variation.push_back(square(move));
+      search_.wait_for_hints(true);
     } else if (answer.move != kNoMove) {
       result.principal_variation.push_back(square(answer.move));
     }
-    result.status = settled                     ? "proven"
-                    : !search_.wanted().empty() ? "wanted"
-                    : budget.stopped()          ? "stopped"
-                                                : "limit";
+    result.status = settled ? "proven" : !search_.wanted().empty() ? "wanted" : budget.stopped() ? "stopped" : "limit";
     result.lower = proven.lower, result.upper = proven.upper;
     result.best_move = answer.move == kNoMove ? -1 : square(answer.move);
     const Counters counters = search_.counters();

@@ -1,12 +1,14 @@
 // The Python module: arrays in, arrays out, the GIL released while native code works. src/rlscout/_native.pyi is the contract.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -160,15 +162,14 @@ void bind_rules(nb::class_<Engine>& engine) {
            })
       .def("values",
            [](const Engine& e, In<std::int32_t> scores, float margin) {
-             if (scores.ndim() != 1) throw std::invalid_argument("scores of shape " + shape_text(scores) + ": [B] is allowed");
+             if (scores.ndim() != 1)
+               throw std::invalid_argument("scores of shape " + shape_text(scores) + ": [B] is allowed");
              std::vector<float> values(scores.size());
              for (std::size_t i = 0; i < values.size(); ++i) values[i] = e.value_of(scores.data()[i], margin);
              return to_numpy(std::move(values), {scores.shape(0)});
            })
-      .def("to_text",
-           [](const Engine& e, In<std::uint64_t> position, bool first_to_move) {
-             return e.to_text(position_of(e, position), first_to_move);
-           })
+      .def("to_text", [](const Engine& e, In<std::uint64_t> position,
+                         bool first_to_move) { return e.to_text(position_of(e, position), first_to_move); })
       .def("from_text",
            [](const Engine& e, std::string_view text) {
              auto [packed, first_to_move] = e.from_text(text);
@@ -182,14 +183,16 @@ void bind_rules(nb::class_<Engine>& engine) {
       });
 }
 
+template <class T>
+void set(T& option, const std::string& name, nb::handle value) {
+  if (!nb::try_cast(value, option))
+    throw std::invalid_argument("option " + name + ": " + nb::cast<std::string>(nb::repr(value)) +
+                                " is not of the option's type");
+}
+
 // The options of _native.pyi's SearchOptions, whole or in part.
 SearchOptions search_options(const nb::dict& given) {
   SearchOptions options;
-  const auto set = [](auto& option, const std::string& name, nb::handle value) {
-    if (!nb::try_cast(value, option))
-      throw std::invalid_argument("search option " + name + ": " + nb::cast<std::string>(nb::repr(value)) +
-                                  " is not of the option's type");
-  };
   for (const auto& [key, value] : given) {
     const std::string name = nb::cast<std::string>(nb::str(key));
     if (name == "mode") {
@@ -320,14 +323,126 @@ void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
           },
           nb::arg("player"), nb::arg("policy"), nb::arg("value"))
       .def("take_games", [](PythonSearch& s) { return finished_games(s.engine, s.job->take_games()); })
-      .def("root_statistics",
-           [](const PythonSearch& s) { return root_statistics(s.engine, s.job->root_statistics()); })
+      .def("root_statistics", [](const PythonSearch& s) { return root_statistics(s.engine, s.job->root_statistics()); })
       .def("finished", [](const PythonSearch& s) { return s.job->finished(); })
       .def("counters", [](const PythonSearch& s) { return search_counters(s.job->counters()); });
   engine.def(
       "batched_search",
       [](const Engine& e, const nb::dict& options) {
         return std::make_unique<PythonSearch>(e, e.batched_search(search_options(options)));
+      },
+      nb::arg("options"), nb::keep_alive<0, 1>());
+}
+
+// The options of _native.pyi's SolverOptions, whole or in part.
+SolverOptions solver_options(const nb::dict& given) {
+  SolverOptions options;
+  for (const auto& [key, value] : given) {
+    const std::string name = nb::cast<std::string>(nb::str(key));
+    if (name == "table_mb") {
+      set(options.table_mb, name, value);
+    } else if (name == "threads") {
+      set(options.threads, name, value);
+    } else if (name == "ordering") {
+      set(options.ordering, name, value);
+    } else if (name == "seed") {
+      set(options.seed, name, value);
+    } else if (name == "hint_ply") {
+      set(options.hint_ply, name, value);
+    } else if (name == "statistics") {
+      set(options.statistics, name, value);
+    } else {
+      throw std::invalid_argument("unknown solver option '" + name + "': see SolverOptions in _native.pyi");
+    }
+  }
+  return options;
+}
+
+nb::dict solve_progress(const SolveProgress& progress) {
+  nb::dict result;
+  result["running"] = progress.running;
+  result["nodes"] = progress.nodes;
+  result["evaluations"] = progress.evaluations;
+  result["seconds"] = progress.seconds;
+  result["lower"] = progress.lower;
+  result["upper"] = progress.upper;
+  result["ply"] = progress.ply;
+  result["done"] = progress.done;
+  return result;
+}
+
+nb::dict solve_result(SolveResult solved) {
+  const std::size_t plies = solved.nodes_by_ply.size();
+  nb::dict result;
+  result["status"] = solved.status;
+  result["lower"] = solved.lower;
+  result["upper"] = solved.upper;
+  result["best_move"] = solved.best_move;
+  result["principal_variation"] = solved.principal_variation;
+  result["nodes"] = solved.nodes;
+  result["evaluations"] = solved.evaluations;
+  result["seconds"] = solved.seconds;
+  result["nodes_by_ply"] = to_numpy(std::move(solved.nodes_by_ply), {plies});
+  result["cut_nodes_by_ply"] = to_numpy(std::move(solved.cut_nodes_by_ply), {plies});
+  result["first_cuts_by_ply"] = to_numpy(std::move(solved.first_cuts_by_ply), {plies});
+  return result;
+}
+
+// A solver and the engine that it came from.
+struct PythonSolver {
+  const Engine& engine;
+  std::unique_ptr<Solver> solver;
+};
+
+void bind_solver(nb::module_& module, nb::class_<Engine>& engine) {
+  nb::class_<PythonSolver>(module, "Solver")
+      .def(
+          "start",
+          [](PythonSolver& s, In<std::uint64_t> position, std::optional<int> lower, std::optional<int> upper,
+             std::optional<std::uint64_t> nodes, std::optional<double> seconds) {
+            const Words words = position_of(s.engine, position);
+            s.engine.validate(words);
+            Limits limits;
+            if (nodes) limits.nodes = *nodes;
+            if (seconds) limits.seconds = *seconds;
+            s.solver->start(words, lower, upper, limits);
+          },
+          nb::arg("position"), nb::arg("lower") = nb::none(), nb::arg("upper") = nb::none(),
+          nb::arg("nodes") = nb::none(), nb::arg("seconds") = nb::none())
+      .def("progress", [](const PythonSolver& s) { return solve_progress(s.solver->progress()); })
+      .def(
+          "wait",
+          [](PythonSolver& s, double seconds) {
+            nb::gil_scoped_release release;
+            return s.solver->wait(seconds);
+          },
+          nb::arg("seconds"))
+      .def("stop", [](PythonSolver& s) { s.solver->stop(); })
+      .def("result", [](PythonSolver& s) { return solve_result(s.solver->result()); })
+      .def("wanted",
+           [](PythonSolver& s) {
+             auto packed = s.solver->wanted();
+             const auto width = 2 * static_cast<std::size_t>(s.engine.info().words);
+             const std::size_t n = packed.size() / width;
+             return to_numpy(std::move(packed), {n, width});
+           })
+      .def(
+          "add_hints",
+          [](PythonSolver& s, In<std::uint64_t> positions, In<float> policy, In<float> value) {
+            const Words words = positions_of(s.engine, positions);
+            const std::size_t n = positions.shape(0), squares = static_cast<std::size_t>(s.engine.info().squares);
+            s.engine.validate(words);
+            if (policy.ndim() != 2 || policy.shape(0) != n || policy.shape(1) != squares)
+              throw std::invalid_argument("policy of shape " + shape_text(policy) + ": [" + std::to_string(n) + ", " +
+                                          std::to_string(squares) + "] is allowed");
+            s.solver->add_hints(words, {policy.data(), policy.size()}, one_per_position(value, n, "value"));
+          },
+          nb::arg("positions"), nb::arg("policy"), nb::arg("value"))
+      .def("reset", [](PythonSolver& s) { s.solver->reset(); });
+  engine.def(
+      "solver",
+      [](const Engine& e, const nb::dict& options) {
+        return std::make_unique<PythonSolver>(e, e.solver(solver_options(options)));
       },
       nb::arg("options"), nb::keep_alive<0, 1>());
 }
@@ -341,5 +456,6 @@ NB_MODULE(RLSCOUT_MODULE, module) {
   module.def("engine", &make_engine, nb::arg("game"), nb::arg("scoring") = "empties");
   nb::class_<Engine> engine(module, "Engine");
   bind_rules(engine);
+  bind_solver(module, engine);
   bind_batched_search(module, engine);
 }

@@ -66,6 +66,7 @@ class AlphaBeta {
 
   AlphaBeta(const G& game, const AlphaBetaOptions& options)
       : game_(game), options_(options), table_(options.table_mb), hints_(game), pool_(options.threads) {
+    wait_for_hints(true);
     for (int i = 0; i < options.threads; ++i) workers_.push_back(std::make_unique<Worker>(*this));
   }
 
@@ -106,6 +107,9 @@ class AlphaBeta {
     hints_.clear();
     for (auto& worker : workers_) worker = std::make_unique<Worker>(*this);
   }
+
+  // Whether positions near the root wait for hints (the start), or are ordered without where there are none.
+  void wait_for_hints(bool wait) { hint_ply_ = wait && options_.hint_ply > 0 ? options_.hint_ply : -1; }
 
   // Hints, and the positions (canonical) whose lack ended the last proof.
   HintMap<G>& hints() { return hints_; }
@@ -167,6 +171,7 @@ class AlphaBeta {
   std::vector<std::unique_ptr<Worker>> workers_;
   Claim<G> root_{};
   Budget* budget_ = nullptr;
+  int hint_ply_;                   // the deepest ply that waits for hints, -1: none does
   std::atomic<bool> halt_{false};  // a limit was met or a hint is missing
   SearchProgress progress_;
   std::vector<Position> wanted_;  // written by the thread that raised halt_, read when all have ended
@@ -253,8 +258,8 @@ class AlphaBeta<G>::Worker {
 
     // 3. The order, and what the tables know of the replies.
     if constexpr (kShared)
-      if (ply <= shared_.options_.hint_ply && shared_.options_.hint_ply > 0 && children.size > 1 &&
-          !shared_.hints_.order(node.position, children)) {
+      if (shared_.options_.hint_ply > 0 && ply <= shared_.options_.hint_ply && children.size > 1 &&
+          !shared_.hints_.order(node.position, children) && ply <= shared_.hint_ply_) {
         want(node.position);
         return 0;
       }
@@ -284,12 +289,16 @@ class AlphaBeta<G>::Worker {
     }
 
     // 5. The bound, kept for every later question about this position.
-    if (best >= bound) bounds.lower = std::max(bounds.lower, best);
-    else bounds.upper = std::min(bounds.upper, best);
+    if (best >= bound)
+      bounds.lower = std::max(bounds.lower, best);
+    else
+      bounds.upper = std::min(bounds.upper, best);
     if (ply == 0) root_move_ = best_move;
     const TableEntry entry{bounds, shared_.fold(best_move, slot.symmetry), log2_of(counters_.nodes - nodes_before)};
-    if constexpr (kShared) shared_.table_.store(slot.key, entry);
-    else local_.store(slot.key, empties, entry);
+    if constexpr (kShared)
+      shared_.table_.store(slot.key, entry);
+    else
+      local_.store(slot.key, empties, entry);
     return best;
   }
 
@@ -392,7 +401,8 @@ class AlphaBeta<G>::Worker {
   void shuffle(ChildList& children) const {
     for (int i = 0; i < children.size; ++i) {
       auto& child = children.items[static_cast<std::size_t>(i)];
-      child.order = static_cast<std::int32_t>(combine(shared_.options_.seed, shared_.game_.key(child.node.position)) >> 33);
+      child.order =
+          static_cast<std::int32_t>(combine(shared_.options_.seed, shared_.game_.key(child.node.position)) >> 33);
     }
   }
 

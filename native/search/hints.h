@@ -48,7 +48,8 @@ class HintMap {
       auto& child = children.items[static_cast<std::size_t>(i)];
       const auto hint = hints_.find(canonical(game_, child.node.position).position);
       const float value = hint != hints_.end() ? -hint->second.value : parent->second.value;
-      const float policy = parent->second.policy[static_cast<std::size_t>(image(game_.square(child.move), least.symmetry))];
+      const float policy =
+          parent->second.policy[static_cast<std::size_t>(image(game_.square(child.move), least.symmetry))];
       child.order = static_cast<std::int32_t>(kValueScale * value + kPolicyScale * policy);
     }
     return true;

@@ -22,7 +22,8 @@ struct SharedBounds {
 
 struct Answer {
   Bounds bounds;
-  Move move = kNoMove;  // reaches bounds.lower; kPass where the side must pass; kNoMove where none is known or the game is over
+  Move move =
+      kNoMove;  // reaches bounds.lower; kPass where the side must pass; kNoMove where none is known or the game is over
 };
 
 // The score of a position as far as `window` asks: done when the bounds meet, or lower >= window.upper, or
@@ -44,7 +45,8 @@ class ScoreSearch {
     }
     int claim = guess;
     while (!settled(answer.bounds, window)) {
-      claim = std::clamp(claim, std::max(answer.bounds.lower, window.lower) + step_, std::min(answer.bounds.upper, window.upper));
+      claim = std::clamp(claim, std::max(answer.bounds.lower, window.lower) + step_,
+                         std::min(answer.bounds.upper, window.upper));
       const Proof proof = prover_.prove({position, claim}, budget);
       if (proof.verdict == Verdict::kUnknown) return answer;
       if (proof.verdict == Verdict::kProved) {
@@ -56,7 +58,8 @@ class ScoreSearch {
       }
       publish(answer.bounds, shared);
     }
-    if (answer.move == kNoMove && answer.bounds.lower > window.lower) answer.move = witness({position, answer.bounds.lower}, budget);
+    if (answer.move == kNoMove && answer.bounds.lower > window.lower)
+      answer.move = witness({position, answer.bounds.lower}, budget);
     return answer;
   }
 

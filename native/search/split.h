@@ -19,7 +19,13 @@ namespace rlscout {
 template <class Node, class ChildList>
 struct Split {
   Split(const Split* outer, const ChildList& list, int claim, int at_ply, int at_empties, int best_so_far, Move move)
-      : parent(outer), children(list), bound(claim), ply(at_ply), empties(at_empties), best(best_so_far), best_move(move) {}
+      : parent(outer),
+        children(list),
+        bound(claim),
+        ply(at_ply),
+        empties(at_empties),
+        best(best_so_far),
+        best_move(move) {}
 
   const Split* const parent;  // the split its owner was working in
   const ChildList& children;

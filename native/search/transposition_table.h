@@ -120,8 +120,8 @@ class TranspositionTable {
   void store(const Key& key, TableEntry entry) {
     Bucket& at = bucket(key);
     std::uint64_t sequence = at.sequence.load(std::memory_order_relaxed);
-    if ((sequence & 1) != 0 ||
-        !at.sequence.compare_exchange_strong(sequence, sequence + 1, std::memory_order_acquire, std::memory_order_relaxed))
+    if ((sequence & 1) != 0 || !at.sequence.compare_exchange_strong(sequence, sequence + 1, std::memory_order_acquire,
+                                                                    std::memory_order_relaxed))
       return;
     int victim = 0, least = 1 << 30;
     for (int way = 0; way < kWays; ++way) {
@@ -131,11 +131,13 @@ class TranspositionTable {
         victim = way;
         break;
       }
-      const int worth = (last & table_data::kMask) == 0 ? -1 : table_data::cost(last) + (table_data::age(last) == age_ ? 64 : 0);
+      const int worth =
+          (last & table_data::kMask) == 0 ? -1 : table_data::cost(last) + (table_data::age(last) == age_ ? 64 : 0);
       if (worth < least) least = worth, victim = way;
     }
     for (int i = 0; i < kKeyWords - 1; ++i) at.entries[victim][i].store(key[i], std::memory_order_release);
-    at.entries[victim][kKeyWords - 1].store(key[kKeyWords - 1] | table_data::pack(entry, age_), std::memory_order_release);
+    at.entries[victim][kKeyWords - 1].store(key[kKeyWords - 1] | table_data::pack(entry, age_),
+                                            std::memory_order_release);
     at.sequence.store(sequence + 2, std::memory_order_release);
   }
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engine/engine_for.h"
+#include "games/mnk/search_traits.h"
 
 namespace rlscout {
 namespace {

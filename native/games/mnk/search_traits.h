@@ -3,6 +3,7 @@
 // Everything comes from one pass over the lines of the board. A line is *open* to a side while the other has no stone on it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -24,7 +25,7 @@ class SearchTraits<mnk::Mnk<Shape>> {
   struct Node {
     Position position;
   };
-  using ChildList = Children<Node, 64 * Game::kWords < mnk::kMaxSquares ? 64 * Game::kWords : mnk::kMaxSquares>;
+  using ChildList = Children < Node, 64 * Game::kWords<mnk::kMaxSquares ? 64 * Game::kWords : mnk::kMaxSquares>;
 
   static constexpr int kLeafEmpties = 0;
   static constexpr int kLocalEmpties = 0;
@@ -77,7 +78,9 @@ class SearchTraits<mnk::Mnk<Shape>> {
       if (!has_own) opponent_potential += potential;
       // A line that we extend counts a little more than one that we block.
       const std::int32_t gain = !has_opponent ? 3 : 2;
-      for_each_bit(missing, [&](int square) { weight[static_cast<std::size_t>(square)] += gain << (2 * stones); });
+      for_each_bit(missing, [&](int square) {
+        weight[static_cast<std::size_t>(square)] += gain << 2 * std::min(stones, kMostStones);
+      });
     }
     const int forced = count(threats);
     if (forced >= 2) return {-1, -1};
@@ -106,12 +109,15 @@ class SearchTraits<mnk::Mnk<Shape>> {
     return table;
   }();
 
+  static constexpr int kMostStones = 9;  // beyond, weights would overflow
+
   static std::shared_ptr<const std::vector<Set>> make_lines(const Game& game) {
     auto lines = std::make_shared<std::vector<Set>>();
     for (int direction = 0; direction < 4; ++direction)
       for_each_bit(game.starts(direction), [&](int start) {
         Set line{};
-        for (int i = 0; i < game.line(); ++i) line |= only<Set>(start + i * game.steps()[static_cast<std::size_t>(direction)]);
+        for (int i = 0; i < game.line(); ++i)
+          line |= only<Set>(start + i * game.steps()[static_cast<std::size_t>(direction)]);
         lines->push_back(line);
       });
     return lines;

@@ -47,11 +47,17 @@ class LastEmpties {
   // One to four empties, none passed yet.
   int solve(std::uint64_t own, std::uint64_t opponent, std::uint64_t empty, int bound, std::uint64_t& nodes) const {
     switch (std::popcount(empty)) {
-      case 0: ++nodes; return game_.score({own, opponent});
-      case 1: return one(own, std::countr_zero(empty), nodes);
-      case 2: return two<false>(own, opponent, empty, bound, nodes);
-      case 3: return many<3, false>(own, opponent, empty, bound, nodes);
-      default: return many<4, false>(own, opponent, empty, bound, nodes);
+      case 0:
+        ++nodes;
+        return game_.score({own, opponent});
+      case 1:
+        return one(own, std::countr_zero(empty), nodes);
+      case 2:
+        return two<false>(own, opponent, empty, bound, nodes);
+      case 3:
+        return many<3, false>(own, opponent, empty, bound, nodes);
+      default:
+        return many<4, false>(own, opponent, empty, bound, nodes);
     }
   }
 
@@ -81,8 +87,10 @@ class LastEmpties {
       return value > best ? value : best;
     }
     if (best != kNone) return best;
-    if constexpr (kPassed) return game_.score({own, opponent});
-    else return -two<true>(opponent, own, empty, step_ - bound, nodes);
+    if constexpr (kPassed)
+      return game_.score({own, opponent});
+    else
+      return -two<true>(opponent, own, empty, step_ - bound, nodes);
   }
 
   // Three or four.
@@ -99,16 +107,20 @@ class LastEmpties {
         const std::uint64_t disc = std::uint64_t{1} << square;
         const std::uint64_t next = opponent ^ turned, other = own | turned | disc, rest = empty ^ disc;
         int value;
-        if constexpr (kEmpties == 3) value = -two<false>(next, other, rest, step_ - bound, nodes);
-        else value = -many<kEmpties - 1, false>(next, other, rest, step_ - bound, nodes);
+        if constexpr (kEmpties == 3)
+          value = -two<false>(next, other, rest, step_ - bound, nodes);
+        else
+          value = -many<kEmpties - 1, false>(next, other, rest, step_ - bound, nodes);
         if (value > best) {
           best = value;
           if (best >= bound) return best;
         }
       }
     if (best != kNone) return best;
-    if constexpr (kPassed) return game_.score({own, opponent});
-    else return -many<kEmpties, true>(opponent, own, empty, step_ - bound, nodes);
+    if constexpr (kPassed)
+      return game_.score({own, opponent});
+    else
+      return -many<kEmpties, true>(opponent, own, empty, step_ - bound, nodes);
   }
 
   // Nothing is turned without an opposing neighbour, and that is quick to see.

@@ -1,6 +1,7 @@
 #include "games/othello/othello.h"
 
 #include "engine/engine_for.h"
+#include "games/othello/search_traits.h"
 
 namespace rlscout {
 namespace {

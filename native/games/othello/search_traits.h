@@ -36,7 +36,8 @@ class SearchTraits<othello::Othello<N>> {
   static Node pass(const Node& node) { return SearchTraits::node({node.position.opponent, node.position.own}); }
   static Phase phase(const Node& node) {
     if (node.moves != 0) return Phase::kMove;
-    return othello::mobility(node.position.opponent, node.position.own, Game::kBoard) != 0 ? Phase::kPass : Phase::kOver;
+    return othello::mobility(node.position.opponent, node.position.own, Game::kBoard) != 0 ? Phase::kPass
+                                                                                           : Phase::kOver;
   }
   static int empties(const Node& node) { return Game::empties(node.position); }
   // With the empties to the winner every score is even, for the board is.
@@ -46,8 +47,10 @@ class SearchTraits<othello::Othello<N>> {
 
   static TableKey<kKeyWords> table_key(const Position& p) {
     // The frame of a smaller board starts at bit 9 or later and is 46 bits long: 46 + 18 bits, and 28 of the second board left.
-    if constexpr (N == 8) return {p.own, p.opponent, 0};
-    else return {p.own >> 9 | p.opponent >> 9 << 46, p.opponent >> 27 << kDataBits};
+    if constexpr (N == 8)
+      return {p.own, p.opponent, 0};
+    else
+      return {p.own >> 9 | p.opponent >> 9 << 46, p.opponent >> 27 << kDataBits};
   }
 
   Bounds expand(const Node& node, int bound, ChildList& children, Counters&) {
@@ -86,7 +89,9 @@ class SearchTraits<othello::Othello<N>> {
   static constexpr std::uint64_t kCorners = square(0, 0) | square(0, N - 1) | square(N - 1, 0) | square(N - 1, N - 1);
 
   // Looking for stable discs costs more than it saves below this claim.
-  static constexpr int stability_bound(int empties) { return empties <= 5 ? 4 : empties <= 8 ? 8 : empties <= 12 ? 12 : 16; }
+  static constexpr int stability_bound(int empties) {
+    return empties <= 5 ? 4 : empties <= 8 ? 8 : empties <= 12 ? 12 : 16;
+  }
 
   // Few replies first, corners and odd quadrants before others.
   static std::int32_t order(const Node& child, std::uint64_t disc, std::uint64_t odd, int empties) {

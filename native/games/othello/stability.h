@@ -38,8 +38,7 @@ std::uint64_t stable_discs(std::uint64_t own, std::uint64_t opponent) {
   }
   for (;;) {
     std::uint64_t grown = own;
-    for (int axis = 0; axis < 4; ++axis)
-      grown &= safe[axis] | stable << kShifts[axis] | stable >> kShifts[axis];
+    for (int axis = 0; axis < 4; ++axis) grown &= safe[axis] | stable << kShifts[axis] | stable >> kShifts[axis];
     grown |= stable;
     if (grown == stable) return stable;
     stable = grown;
