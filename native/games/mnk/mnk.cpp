@@ -41,10 +41,7 @@ std::unique_ptr<Engine> make_mnk(std::string_view name, std::string_view) {
       line > std::max(columns, rows))
     throw std::invalid_argument("game '" + std::string(name) + "': mnk:M,N,K takes M columns and N rows of 1 to " +
                                 std::to_string(kMaxSide) + " and a line K of 2 to the longer side");
-  const auto is = [&](int m, int n, int k) { return columns == m && rows == n && line == k; };
-  if (is(3, 3, 3)) return make(StaticShape<3, 3, 3>{});
-  if (is(8, 8, 5)) return make(StaticShape<8, 8, 5>{});
-  if (is(15, 15, 5)) return make(StaticShape<15, 15, 5>{});
+  if (columns == 8 && rows == 8 && line == 5) return make(StaticShape<8, 8, 5>{});
   const int words = (columns * rows + 63) / 64;
   if (words == 1) return make(DynamicShape<1>{columns, rows, line});
   if (words == 2) return make(DynamicShape<2>{columns, rows, line});
