@@ -1,0 +1,103 @@
+"""Games for Python: names, squares, moves as text, pictures, records."""
+
+from __future__ import annotations
+
+import random
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from rlscout.games import OTHELLO_NAMES, SHORT_NAMES, GameRecord, Position, game
+
+
+@pytest.mark.parametrize("name", [*OTHELLO_NAMES, *SHORT_NAMES, "mnk:7,5,4"])
+def test_a_random_game_reads_back_from_its_text(name: str) -> None:
+    played = game(name)
+    generator = random.Random(name)
+    position, moves = played.start, ""
+    while not position.over:
+        assert played.position(position.text) == position
+        moves += generator.choice(position.legal())
+        position = played.start.play(moves)
+    assert position.legal() == []
+    record = GameRecord.of(played.start, moves.replace("--", ""))
+    assert record.last == position
+    assert record.text == moves
+    assert [p.text for p in record.positions()][-1] == position.text
+    first = position.score() if position.first_to_move else -position.score()
+    assert record.score() == first
+
+
+def test_short_names_are_the_same_game() -> None:
+    assert game("tictactoe").name == "mnk:3,3,3"
+    assert game("gomoku8").start.text == "-" * 64 + " X"
+
+
+def test_moves_may_be_written_in_several_ways() -> None:
+    played = game("othello6")
+    assert played.play("e4c5") == played.play(" E4, c5 ") == played.start.play([22, 26])
+    assert played.square("e4") == 22
+    assert played.square_name(22) == "e4"
+    assert played.parse_moves("a1--f6pass") == [0, -1, 35, -1]
+
+
+@pytest.mark.parametrize(
+    ("moves", "message"),
+    [
+        ("a1", "illegal move a1 in .* legal: c2 b3 e4 d5"),
+        ("e4e4", "illegal move e4"),
+        ("g1", "square 'g1' is off the board of othello6; allowed are a1 to f6"),
+        ("e7", "off the board"),
+        ("e4?", r"cannot read a move at '\?'"),
+        ("--", "illegal move --"),
+    ],
+)
+def test_bad_moves_are_named(moves: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        game("othello6").play(moves)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("othelo6", "unknown game 'othelo6'; did you mean 'othello6'"),
+        ("tic-tac-toe", "did you mean 'tictactoe'"),
+        ("mnk:0,3,3", "unknown game 'mnk:0,3,3'"),
+        ("chess", "unknown game 'chess'"),
+    ],
+)
+def test_bad_names_get_the_nearest(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        game(name)
+
+
+def test_scoring_is_part_of_the_game() -> None:
+    assert game("othello4", "discs").scoring == "discs"
+    with pytest.raises(ValueError, match="scoring 'stones'"):
+        game("othello4", "stones")
+
+
+def test_a_finished_game_says_who_won() -> None:
+    won = game("tictactoe").play("a1b1a2b2a3")
+    assert won.over
+    assert won.score() == -1
+    assert "over: X wins" in won.show()
+    with pytest.raises(ValueError, match="over"):
+        won.play("c3")
+
+
+def test_pictures_show_every_stone() -> None:
+    position = game("othello4").start
+    svg = ElementTree.fromstring(position.svg(last=0, heat={1: 0.5}, labels={2: "<x>"}, title="a & b"))
+    circles = [element for element in svg.iter() if element.tag.endswith("circle")]
+    assert len(circles) == 5  # four stones and the dot of the last move
+    assert position._repr_html_().startswith("<div><svg")
+    assert position.show().splitlines()[0].split() == ["a", "b", "c", "d"]
+    assert position.show().count("*") == 4
+
+
+def test_symmetries_are_distinct_images() -> None:
+    position = game("tictactoe").play("a1b1")
+    images: list[Position] = position.symmetric()
+    assert images[0] == position
+    assert len(set(images)) == 8
