@@ -144,7 +144,7 @@ class Metric(msgspec.Struct, frozen=True):
 
 class StoreInfo(msgspec.Struct, frozen=True):
     game: str
-    version: str  # of rlscout, where the database is
+    schema: int  # version of the database; that of the wire is checked with every message
     path: str  # of the database, where it is
 
 

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import msgspec
 
-from rlscout import __version__
 from rlscout.storage import (
     Certificate,
     Claim,
@@ -28,7 +27,7 @@ from rlscout.storage import (
     StoreInfo,
     TrainingState,
 )
-from rlscout.storage.database import Database
+from rlscout.storage.database import SCHEMA_VERSION, Database
 from rlscout.storage.samples import check_game, count_samples, insert_games, read_samples, remove_samples
 
 DATABASE = "rlscout.db"
@@ -47,7 +46,7 @@ class LocalStore:
         self._database = Database(where if where.suffix == ".db" else where / DATABASE, game)
 
     def ping(self) -> StoreInfo:
-        return StoreInfo(self._database.game, __version__, str(self._database.path.absolute()))
+        return StoreInfo(self._database.game, SCHEMA_VERSION, str(self._database.path.absolute()))
 
     def close(self) -> None:
         self._database.close()
