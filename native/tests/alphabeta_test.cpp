@@ -1,0 +1,168 @@
+// The search against a plain minimax without table, bounds or order: every game, tiny tables, odd windows, several threads.
+#include "search/alphabeta.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/random.h"
+#include "games/mnk/search_traits.h"
+#include "games/othello/search_traits.h"
+#include "search/score.h"
+
+using namespace rlscout;
+
+namespace {
+
+template <Game G>
+int minimax(const G& game, const typename G::Position& position) {
+  const Phase phase = game.phase(position);
+  if (phase == Phase::kOver) return game.score(position);
+  if (phase == Phase::kPass) return -minimax(game, game.play(position, kPass));
+  int best = -1000;
+  for_each_bit(game.legal(position),
+               [&](int move) { best = std::max(best, -minimax(game, game.play(position, static_cast<Move>(move)))); });
+  return best;
+}
+
+// A position that random moves lead to, with at most `empties` empty squares or over.
+template <Game G>
+typename G::Position random_position(const G& game, int empties, Random& random) {
+  auto position = game.initial();
+  while (game.empties(position) > empties && game.phase(position) != Phase::kOver) {
+    const auto moves = game.legal(position);
+    int skip = any(moves) ? static_cast<int>(random.below(static_cast<std::uint32_t>(count(moves)))) : 0;
+    Move move = kPass;
+    for_each_bit(moves, [&](int bit) {
+      if (skip-- == 0) move = static_cast<Move>(bit);
+    });
+    position = game.play(position, move);
+  }
+  return position;
+}
+
+template <Game G>
+void check_against_minimax(const G& game, int empties, int positions, const AlphaBetaOptions& options) {
+  Random random(20, static_cast<std::uint64_t>(empties));
+  AlphaBeta<G> search(game, options);
+  ScoreSearch<G, AlphaBeta<G>> question(game, search, search.score_step());
+  for (int i = 0; i < positions; ++i) {
+    const auto position = random_position(game, empties, random);
+    const int score = minimax(game, position);
+    const int bound =
+        static_cast<int>(random.below(static_cast<std::uint32_t>(2 * game.max_score() + 1))) - game.max_score();
+    CAPTURE(game.name());
+    CAPTURE(i);
+    CAPTURE(bound);
+    Budget budget;
+    const Proof proof = search.prove({position, bound}, budget);
+    REQUIRE(proof.verdict == (score >= bound ? Verdict::kProved : Verdict::kDisproved));
+    if (proof.verdict == Verdict::kProved) REQUIRE((proof.score_bound >= bound && proof.score_bound <= score));
+    if (proof.verdict == Verdict::kDisproved) REQUIRE((proof.score_bound < bound && proof.score_bound >= score));
+    SharedBounds shared;
+    const Answer answer =
+        question.solve(position, {-game.max_score() - 1, game.max_score() + 1}, bound, budget, shared);
+    REQUIRE(answer.bounds == Bounds{score, score});
+    if (game.phase(position) == Phase::kMove) {
+      REQUIRE(answer.move >= 0);
+      REQUIRE(contains(game.legal(position), answer.move));
+      REQUIRE(-minimax(game, game.play(position, answer.move)) == score);
+    }
+    if (const auto known = search.known(position))
+      REQUIRE((known->bounds.lower <= score && score <= known->bounds.upper));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Othello of all sizes and both scorings agrees with minimax") {
+  using othello::Othello, othello::Scoring;
+  for (const Scoring scoring : {Scoring::kEmptiesToWinner, Scoring::kDiscs}) {
+    for (const Ordering ordering : {Ordering::kStatic, Ordering::kRandom}) {
+      const AlphaBetaOptions options{.table_mb = 0, .ordering = ordering, .seed = 3, .statistics = true};
+      check_against_minimax(Othello<4>(scoring), 9, 60, options);
+      check_against_minimax(Othello<4>(scoring), 7, 60, options);
+      check_against_minimax(Othello<6>(scoring), 7, 60, options);
+      check_against_minimax(Othello<6>(scoring), 5, 60, options);
+      check_against_minimax(Othello<6>(scoring), 3, 60, options);
+      check_against_minimax(Othello<8>(scoring), 6, 60, options);
+      check_against_minimax(Othello<8>(scoring), 2, 60, options);
+    }
+  }
+}
+
+TEST_CASE("m,n,k games agree with minimax") {
+  using namespace mnk;
+  const AlphaBetaOptions options{.table_mb = 0};
+  check_against_minimax(Mnk<StaticShape<3, 3, 3>>(), 9, 4, options);
+  check_against_minimax(Mnk<StaticShape<3, 3, 3>>(), 7, 60, options);
+  check_against_minimax(Mnk(DynamicShape<1>{4, 3, 3}), 8, 60, options);
+  check_against_minimax(Mnk(DynamicShape<1>{4, 4, 4}), 8, 60, options);
+  check_against_minimax(Mnk(DynamicShape<1>{5, 4, 4}), 7, 60, options);
+  check_against_minimax(Mnk(DynamicShape<1>{5, 5, 3}), 7, 60, options);
+  check_against_minimax(Mnk(DynamicShape<2>{9, 8, 5}), 6, 60, options);
+  check_against_minimax(Mnk(DynamicShape<2>{9, 8, 4}), 6, 30, options);
+}
+
+TEST_CASE("threads that share one small table give the score of one thread") {
+  const othello::Othello<6> game;
+  Random random(4);
+  AlphaBeta<othello::Othello<6>> threads(game, {.table_mb = 1, .threads = 4});
+  AlphaBeta<othello::Othello<6>> alone(game, {.table_mb = 1});
+  for (int i = 0; i < 4; ++i) {
+    const auto position = random_position(game, 17, random);
+    Budget budget;
+    SharedBounds shared;
+    const Bounds all{-37, 37};
+    const auto many = ScoreSearch(game, threads, 2).solve(position, all, 0, budget, shared);
+    const auto one = ScoreSearch(game, alone, 2).solve(position, all, 0, budget, shared);
+    CHECK(many.bounds == one.bounds);
+    CHECK(many.bounds.exact());
+  }
+}
+
+TEST_CASE("a search that met its limit leaves nothing false behind") {
+  const othello::Othello<6> game;
+  Random random(5);
+  for (int i = 0; i < 4; ++i) {
+    const auto position = random_position(game, 14, random);
+    AlphaBeta<othello::Othello<6>> whole(game, {.table_mb = 1});
+    AlphaBeta<othello::Othello<6>> pieces(game, {.table_mb = 1});
+    SharedBounds shared;
+    const Bounds all{-37, 37};
+    Budget unlimited;
+    const auto expected = ScoreSearch(game, whole, 2).solve(position, all, 0, unlimited, shared);
+    for (;;) {
+      Budget budget({.nodes = 4096});
+      const auto answer = ScoreSearch(game, pieces, 2).solve(position, all, 0, budget, shared);
+      REQUIRE(answer.bounds.lower <= expected.bounds.lower);
+      REQUIRE(answer.bounds.upper >= expected.bounds.upper);
+      if (answer.bounds.exact()) break;
+    }
+  }
+}
+
+TEST_CASE("fast flips and mobility are those of the rules; stable discs stay") {
+  using namespace othello;
+  Random random(6);
+  for (int i = 0; i < 2000; ++i) {
+    const std::uint64_t own = random() & random(), opponent = ~own & random();
+    REQUIRE(mobility(own, opponent, Othello<8>::kBoard) == legal_moves(own, opponent, Othello<8>::kBoard));
+    for_each_bit(~(own | opponent),
+                 [&](int move) { REQUIRE(flips(own, opponent, move) == flipped_discs(own, opponent, move)); });
+    const int last = static_cast<int>(random.below(64));
+    const std::uint64_t mine = own & ~only<std::uint64_t>(last), others = ~mine & ~only<std::uint64_t>(last);
+    REQUIRE(last_square::turned(mine, last) == 2 * count(flipped_discs(mine, others, last)));
+  }
+  const Othello<6> game;
+  for (int i = 0; i < 200; ++i) {
+    auto position = random_position(game, 14, random);
+    const std::uint64_t stable = stable_discs<6>(position.own, position.opponent);
+    for (bool own = true; game.phase(position) != Phase::kOver; own = !own) {
+      REQUIRE((stable & ~(own ? position.own : position.opponent)) == 0);
+      const auto moves = game.legal(position);
+      position = game.play(position, any(moves) ? static_cast<Move>(first(moves)) : kPass);
+    }
+  }
+}
