@@ -8,6 +8,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -243,6 +244,18 @@ SearchOptions search_options(const nb::dict& given) {
   return options;
 }
 
+// Rows of different lengths as one array, as wide as the longest.
+Out<std::int32_t> padded_rows(const std::vector<std::int32_t>& lengths, const std::vector<std::int32_t>& values,
+                              std::int32_t padding) {
+  const std::size_t width =
+      lengths.empty() ? 0 : static_cast<std::size_t>(*std::max_element(lengths.begin(), lengths.end()));
+  std::vector<std::int32_t> rows(lengths.size() * width, padding);
+  auto value = values.begin();
+  for (std::size_t row = 0; row < lengths.size(); value += lengths[row++])
+    std::copy_n(value, lengths[row], rows.begin() + static_cast<std::ptrdiff_t>(row * width));
+  return to_numpy(std::move(rows), {lengths.size(), width});
+}
+
 nb::dict finished_games(const Engine& engine, FinishedGames games) {
   const auto width = 2 * static_cast<std::size_t>(engine.info().words);
   const auto squares = static_cast<std::size_t>(engine.info().squares);
@@ -252,6 +265,7 @@ nb::dict finished_games(const Engine& engine, FinishedGames games) {
   result["length"] = to_numpy(std::move(games.length), {n});
   result["score"] = to_numpy(std::move(games.score), {n});
   result["player_first"] = to_numpy(std::move(games.player_first), {n});
+  result["opening"] = padded_rows(games.opening_length, games.opening, -1);
   result["positions"] = to_numpy(std::move(games.positions), {t, width});
   result["visits"] = to_numpy(std::move(games.visits), {t, squares});
   result["value"] = to_numpy(std::move(games.value), {t});

@@ -86,8 +86,12 @@ class GameSlot {
     const std::int64_t number = options().first_game + begun;
     random_ = Random(options().seed, static_cast<std::uint64_t>(number));
     record_ = {};
-    begin(number, options().mode == SearchMode::kDuel ? shared_.openings[static_cast<std::size_t>(number / 2)]
-                                                      : random_opening(shared_.game, options().opening_plies, random_));
+    const Opening<G> opening = options().mode == SearchMode::kDuel
+                                   ? shared_.openings[static_cast<std::size_t>(number / 2)]
+                                   : random_opening(shared_.game, options().opening_plies, random_);
+    record_.opening_length.push_back(static_cast<std::int32_t>(opening.moves.size()));
+    for (const Move move : opening.moves) record_.opening.push_back(shared_.game.square(move));
+    begin(number, opening.standing);
   }
 
   // One ply down the tree, and what follows where the walk ends. False unless the state is kSearching after it.

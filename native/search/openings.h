@@ -31,18 +31,26 @@ struct Standing {
   }
 };
 
+template <Game G>
+struct Opening {
+  Standing<G> standing;
+  std::vector<Move> moves;  // without passes
+};
+
 // `moves` uniformly random moves from the start; stops short of a move that would end the game.
 template <Game G>
-Standing<G> random_opening(const G& game, int moves, Random& random) {
-  auto standing = Standing<G>::start(game);
+Opening<G> random_opening(const G& game, int moves, Random& random) {
+  Opening<G> opening{Standing<G>::start(game), {}};
   for (; moves > 0; --moves) {
-    const auto legal = game.legal(standing.position);
+    const auto legal = game.legal(opening.standing.position);
     const auto choice = static_cast<int>(random.below(static_cast<std::uint32_t>(count(legal))));
-    const auto next = standing.after(game, static_cast<Move>(nth(legal, choice)));
+    const Move move = static_cast<Move>(nth(legal, choice));
+    const auto next = opening.standing.after(game, move);
     if (game.phase(next.position) == Phase::kOver) break;
-    standing = next;
+    opening.standing = next;
+    opening.moves.push_back(move);
   }
-  return standing;
+  return opening;
 }
 
 // Opening i is a function of the seed alone. Where kDraws draws of `moves` random moves bring nothing new, the opening
@@ -53,7 +61,7 @@ class Openings {
   Openings(const G& game, int moves, std::uint64_t seed) : game_(game), moves_(moves), seed_(seed) {}
 
   // Safe to call from several threads.
-  Standing<G> operator[](std::size_t i) {
+  Opening<G> operator[](std::size_t i) {
     const std::lock_guard lock(mutex_);
     while (openings_.size() <= i) openings_.push_back(draw());
     return openings_[i];
@@ -63,10 +71,10 @@ class Openings {
   static constexpr int kDraws = 32;
   static constexpr std::uint64_t kStream = 0x6f70656e696e6773;  // apart from the streams of the games
 
-  Standing<G> draw() {
+  Opening<G> draw() {
     Random random(mix(seed_) ^ kStream, openings_.size());
-    Standing<G> opening = random_opening(game_, moves_, random);
-    for (int draw = 1; !seen_.insert(canonical(game_, opening.position).position).second; ++draw) {
+    Opening<G> opening = random_opening(game_, moves_, random);
+    for (int draw = 1; !seen_.insert(canonical(game_, opening.standing.position).position).second; ++draw) {
       const int moves = moves_ + draw / kDraws;
       if (moves > game_.max_plies()) break;
       opening = random_opening(game_, moves, random);
@@ -78,7 +86,7 @@ class Openings {
   const int moves_;
   const std::uint64_t seed_;
   std::mutex mutex_;
-  std::vector<Standing<G>> openings_;
+  std::vector<Opening<G>> openings_;
   std::set<typename G::Position> seen_;
 };
 

@@ -41,17 +41,19 @@ struct SearchOptions {
 
 // Games one after the other; of each array the part of a game follows that of the game before.
 struct FinishedGames {
-  std::vector<std::int64_t> game;          // one a game:
-  std::vector<std::int32_t> length;        //   positions searched
-  std::vector<std::int32_t> score;         //   for the side that moved first at ply 0
-  std::vector<std::uint8_t> player_first;  //   who that was
-  std::vector<std::uint64_t> positions;    // one a searched position: 2W words
-  std::vector<std::uint16_t> visits;       //   S, by square
-  std::vector<float> value;                //   of the root, side to move
-  std::vector<std::int32_t> outcome;       //   final score, side to move
-  std::vector<std::int32_t> move;          //   the square played
-  std::vector<std::int32_t> ply;           //   from the start of the game
-  std::vector<std::uint8_t> player;        //   who searched
+  std::vector<std::int64_t> game;            // one a game:
+  std::vector<std::int32_t> length;          //   positions searched
+  std::vector<std::int32_t> score;           //   for the side that moved first at ply 0
+  std::vector<std::uint8_t> player_first;    //   who that was
+  std::vector<std::int32_t> opening_length;  //   random moves before the first search, passes left out
+  std::vector<std::int32_t> opening;         // one a random move: the square
+  std::vector<std::uint64_t> positions;      // one a searched position: 2W words
+  std::vector<std::uint16_t> visits;         //   S, by square
+  std::vector<float> value;                  //   of the root, side to move
+  std::vector<std::int32_t> outcome;         //   final score, side to move
+  std::vector<std::int32_t> move;            //   the square played
+  std::vector<std::int32_t> ply;             //   from the start of the game
+  std::vector<std::uint8_t> player;          //   who searched
 
   void append(const FinishedGames& other) {
     const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
@@ -59,6 +61,8 @@ struct FinishedGames {
     add(length, other.length);
     add(score, other.score);
     add(player_first, other.player_first);
+    add(opening_length, other.opening_length);
+    add(opening, other.opening);
     add(positions, other.positions);
     add(visits, other.visits);
     add(value, other.value);

@@ -59,7 +59,11 @@ def drive(
             rows = slice(ends[i] - taken["length"][i], ends[i])
             games[int(number)] = {
                 name: taken[name][rows] for name in ("positions", "visits", "value", "outcome", "move", "ply", "player")
-            } | {"score": int(taken["score"][i]), "player_first": int(taken["player_first"][i])}
+            } | {
+                "score": int(taken["score"][i]),
+                "opening": taken["opening"][i][taken["opening"][i] >= 0],
+                "player_first": int(taken["player_first"][i]),
+            }
         if finished:
             return [games[number] for number in sorted(games)]
     raise AssertionError
@@ -147,7 +151,10 @@ def test_records_are_whole_games(game: str, reuse: bool) -> None:
         assert (record["visits"].sum(axis=1) == 24).all()
         assert not (record["visits"] * ~bits(engine.legal(record["positions"]), engine.squares).astype(bool)).any()
         assert (np.abs(record["value"]) <= 1).all()
-        position, ply, sign = record["positions"][0][None], int(record["ply"][0]), 1 - 2 * (int(record["ply"][0]) % 2)
+        assert len(record["opening"]) == 2
+        position, ply, sign = engine.initial()[None], 0, 1
+        for move in record["opening"]:
+            position, ply, sign = engine.play(position, np.array([move], np.int32)), ply + 1, -sign
         for i, move in enumerate(record["move"]):
             assert np.array_equal(record["positions"][i], position[0])
             assert record["visits"][i][move] > 0
