@@ -23,13 +23,13 @@ SEARCHES: tuple[tuple[str, str, str, int], ...] = (
     # game, moves from the start, ordering, limit on nodes
     ("othello4", "", "static", 10_000_000),
     ("othello4", "", "random", 10_000_000),
-    ("othello6", "e4c5", "static", 1_000_000),
-    ("othello6", "e4e3e2c5d6e5", "static", 1_000_000),
-    ("othello8", "f5d6c3d3c4f4", "static", 1_000_000),
+    ("othello6", "", "static", 1_000_000),
+    ("othello6", "e4e5d5e3f5f6d2c5b3a2a3b2d6e2", "static", 3_000_000),
+    ("othello8", "d3c3b3e3f3c5f6g2b5c6", "static", 1_000_000),
     ("tictactoe", "", "static", 10_000_000),
     ("mnk:4,4,4", "", "static", 1_000_000),
-    ("mnk:5,5,4", "c3", "static", 500_000),
-    ("gomoku9", "e5", "static", 200_000),
+    ("mnk:5,5,4", "e1e4c1a3", "static", 1_000_000),
+    ("gomoku9", "d4d5e2i6c8c3", "static", 200_000),
 )
 GAMES: tuple[tuple[str, int, int], ...] = (
     # game, games of self-play by rollouts, simulations a move
@@ -49,19 +49,19 @@ def signature_table() -> str:
         total += found.nodes + found.evaluations
         line = f"{name} {moves or 'start'} {ordering}"
         lines.append(
-            f"solve {line:<34} {found.nodes:>10} nodes {found.evaluations:>10} evaluations"
+            f"solve {line:<52} {found.nodes:>10} nodes {found.evaluations:>10} evaluations"
             f"  [{found.lower:+d}, {found.upper:+d}]"
         )
     for name, games, simulations in GAMES:
         counted, plies = _self_play(game(name), games, simulations)
         total += counted + plies
-        lines.append(f"play  {name:<34} {counted:>10} nodes {plies:>10} plies")
+        lines.append(f"play  {name:<52} {counted:>10} simulations {plies:>5} plies")
     lines.append(f"signature {total}")
     return "\n".join(lines) + "\n"
 
 
 def _self_play(played: Game, games: int, simulations: int) -> tuple[int, int]:
-    """Nodes of the trees and plies of `games` games of rollouts against themselves."""
+    """Simulations and plies of `games` games of rollouts against themselves."""
     found = played.engine.batched_search(
         {
             "mode": "selfplay",

@@ -8,6 +8,7 @@ file; 2 bad input, said in one line; 3 a limit was met (bounds are printed).
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,13 +27,14 @@ OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
 app = App(
     name="rlscout",
     version_flags=["--version"],
+    help_format="plaintext",
     help="""Learn a board game by self-play, then solve it, with a proof that others can check.
 
 Start here:
-  rlscout run                             learn Othello 6x6 for five minutes, then solve it
-  rlscout run tictactoe                   the same for tic-tac-toe, in about a minute
-  rlscout solve othello6 --moves e4c5     solve a position
-  rlscout games                           the games and their names
+  rlscout run                            Othello 6x6: learn, then solve
+  rlscout run tictactoe                  the same in about a minute
+  rlscout solve othello6 --moves e4c5    solve a position
+  rlscout games                          the games and their names
 """,
 )
 
@@ -71,7 +73,7 @@ def run(
     """Learn a game by self-play, then solve it, write the certificate and have it checked. Ctrl-C stops; run again to
     go on.
 
-    Examples:
+    Try:
       rlscout run                          Othello 6x6
       rlscout run tictactoe --data /tmp/t
       rlscout run othello6 --minutes 30    go on learning, up to half an hour in all; then solve again
@@ -95,7 +97,7 @@ def serve(
 ) -> int:
     """Serve the database of a run to self-play, training and duels, on this host or on others. Loads no torch.
 
-    Examples:
+    Try:
       rlscout serve othello6 --address tcp://127.0.0.1:5555
       rlscout keys keys && rlscout serve othello6 --address tcp://0.0.0.0:5555 --keys keys
     """
@@ -176,7 +178,7 @@ def selfplay(
 ) -> int:
     """Play games against itself for ever, with the best network so far, and hand them to the server.
 
-    Example:
+    Try:
       rlscout selfplay othello6 --server tcp://127.0.0.1:5555 --worker attic
     """
     return _job("selfplay", name, server, keys, set_, supervised, worker, games)
@@ -194,7 +196,7 @@ def train(
 ) -> int:
     """Train the network on the games of self-play for ever; hand over a candidate every so many steps.
 
-    Example:
+    Try:
       rlscout train othello6 --server tcp://127.0.0.1:5555
     """
     return _job("train", name, server, keys, set_, supervised)
@@ -212,7 +214,7 @@ def duel(
 ) -> int:
     """Judge candidates against the best network by a sequential test, for ever; promote those that pass.
 
-    Example:
+    Try:
       rlscout duel othello6 --server tcp://127.0.0.1:5555
     """
     return _job("duel", name, server, keys, set_, supervised)
@@ -249,7 +251,7 @@ def solve(
 
     Exit status: 0 proven, 1 an answer in the file is contradicted, 2 bad input, 3 a limit was met (bounds are printed).
 
-    Examples:
+    Try:
       rlscout solve othello4 --certificate o4.cert
       rlscout solve othello6 --moves e4c5 --seconds 60
       rlscout solve tictactoe --position "XO--X---- O" --all-moves
@@ -395,7 +397,7 @@ def verify(
 ) -> int:
     """Check a certificate by a separate program with rules of its own. Exit status 0 valid, 1 refused, 2 not readable.
 
-    Examples:
+    Try:
       rlscout verify o4.cert
       rlscout verify o4.cert --reference
     """
@@ -412,7 +414,7 @@ def verify(
 def perft(game: str, depth: int, /, *, moves: str = "", position: str | None = None) -> int:
     """Count the positions at a depth, for comparing rules. A pass is a ply; a finished game is one leaf.
 
-    Example:
+    Try:
       rlscout perft othello8 6
     """
     import time
@@ -464,7 +466,7 @@ def show(
 ) -> int:
     """Draw a sample: the board, what the search visited, what the network thinks, side by side.
 
-    Examples:
+    Try:
       rlscout show othello6
       rlscout show --data data/tictactoe --sample 100
     """
@@ -476,20 +478,23 @@ def show(
 
 
 bench_app = App(
-    name="bench", help="Deterministic node counts and their signature; how strong a network is; how well it orders."
+    name="bench",
+    help="""Deterministic node counts and their signature; how strong a network is; how well it orders.
+
+Fixed positions, fixed node budgets, one thread, fresh tables, no clock: the same counts on every machine.
+
+Try:
+  rlscout bench
+  rlscout bench strength othello6
+  rlscout bench ordering othello6
+""",
 )
 app.command(bench_app)
 
 
 @bench_app.default
 def bench() -> int:
-    """Fixed positions, fixed node budgets, one thread, fresh tables, no clock: the same counts on every machine.
-
-    Examples:
-      rlscout bench
-      rlscout bench strength othello6
-      rlscout bench ordering othello6
-    """
+    """Print the node counts and the signature."""
     from rlscout.bench import signature_table
 
     print(signature_table(), end="")
@@ -532,7 +537,7 @@ def ordering(
     *,
     data: Path | None = None,
     model: str = "best",
-    positions: int = 20,
+    positions: int = 10,
     low: Annotated[int, Parameter(help="Fewest empty squares.")] = 16,
     high: Annotated[int, Parameter(help="Most empty squares.")] = 20,
     hint_ply: int = 8,
@@ -556,7 +561,7 @@ def ordering(
 def keys(folder: Path, /, *, client: Annotated[str, Parameter(help="Name of the client's pair.")] = "client") -> int:
     """Make the CURVE keys of a server and of a client; keys that exist are kept.
 
-    Example:
+    Try:
       rlscout keys keys      then copy server.pub and client.key to the other host
     """
     from rlscout.storage.keys import make_keys
@@ -575,7 +580,7 @@ def report(
 ) -> int:
     """Write the report of a run again: one HTML file that asks nothing from outside.
 
-    Example:
+    Try:
       rlscout report --data data/othello6 --out report.html
     """
     from rlscout.report import write_report
@@ -589,7 +594,7 @@ def report(
 def config(name: ConfigName = None, /, *, set_: Settings = ()) -> int:
     """Print every setting in force with its doc, as a TOML file.
 
-    Example:
+    Try:
       rlscout config tictactoe > mine.toml
     """
     from rlscout.config import document
@@ -619,6 +624,7 @@ def execute(arguments: Sequence[str]) -> int:
         from rlscout.storage import StoreError
 
         if not isinstance(error, StoreError):
+            logging.getLogger(__name__).critical("ended by a defect", exc_info=True)
             raise
         print(f"rlscout: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import socket
 import subprocess
@@ -522,7 +523,7 @@ def _report(config: Config, folder: Path) -> None:
 
 
 def how_to_go_on(config: Config, state: RunState) -> str:
-    more = max(2 * config.minutes, state.learning_seconds / 60.0 + 1.0)
+    more = max(2 * config.minutes, math.ceil(state.learning_seconds / 60.0) + 1)
     return f"\nTo go on learning and solve again: add --minutes {more:g} (minutes of learning in all)."
 
 

@@ -1,0 +1,227 @@
+"""The command line as a user meets it: answers, exit status, and one clear line for bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlscout.cli import execute
+from rlscout.config import NetworkConfig
+from rlscout.network import Header, Network, shapes
+
+OTHELLO4_LATE = "XOOO-XXOXXOO-XO- X"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = execute(arguments)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def fresh_network(path: Path, game: str, rows: int, columns: int) -> Path:
+    """A network file whose weights are all zero: every move alike, every position a draw."""
+    import numpy as np
+
+    header = Header(game, rows, columns, NetworkConfig(blocks=1, channels=4))
+    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes(header).items()}
+    for name, tensor in weights.items():
+        if name.endswith("running_var"):
+            tensor += 1
+    path.write_bytes(Network(header, weights).to_bytes())
+    return path
+
+
+def test_perft_ends_with_the_count_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "perft", "othello6", "5")
+    assert (status, out.splitlines()[-1]) == (0, "1364")
+
+
+def test_games_lists_families_and_short_names(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "games")
+    assert status == 0
+    for name in ("othello6:parallel", "tictactoe", "gomoku15", "mnk:M,N,K"):
+        assert name in out
+
+
+def test_solve_answers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "solve", "othello4", "--json")
+    answer = json.loads(out)
+    assert status == 0
+    keys = "game scoring position score lower upper proven best_moves principal_variation nodes evaluations seconds threads"
+    assert set(keys.split()) <= set(answer)
+    assert (answer["game"], answer["scoring"], answer["score"], answer["proven"]) == ("othello4", "empties", -10, True)
+    assert answer["principal_variation"][0] in answer["best_moves"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "score"),
+    [
+        (["othello4", "--scoring", "discs"], -8),
+        (["othello4", "--ordering", "random", "--seed", "7"], -10),
+        (["tictactoe"], 0),
+        (["tictactoe", "--moves", "a1b1"], 1),
+        (["tictactoe", "--position", "XO------- X"], 1),
+        (["mnk:4,4,4"], 0),
+    ],
+)
+def test_solve_proves_known_scores(capsys: pytest.CaptureFixture[str], arguments: list[str], score: int) -> None:
+    status, out, _ = run(capsys, "solve", *arguments, "--json")
+    assert (status, json.loads(out)["score"]) == (0, score)
+
+
+def test_every_move_gets_its_score(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "solve", "tictactoe", "--moves", "b2", "--all-moves", "--json")
+    answer = json.loads(out)
+    assert status == 0
+    assert answer["best_moves"] == ["a1", "c1", "a3", "c3"]
+    assert answer["moves"]["b1"] == {"lower": -1, "upper": -1}
+    status, out, _ = run(capsys, "solve", "tictactoe", "--moves", "b2", "--all-moves")
+    assert "  b1  -1" in out
+
+
+def test_a_limit_prints_bounds(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "solve", "othello8", "--nodes", "2000", "--json")
+    answer = json.loads(out)
+    assert (status, answer["proven"], answer["score"]) == (3, False, None)
+    assert answer["lower"] < answer["upper"]
+    assert answer["nodes"] < 100_000
+    status, out, _ = run(capsys, "solve", "othello8", "--seconds", "0.01")
+    assert (status, "a limit was met" in out) == (3, True)
+
+
+def test_a_network_orders_and_does_not_decide(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    model = fresh_network(tmp_path / "zero.safetensors", "othello4", 4, 4)
+    status, out, _ = run(capsys, "solve", "othello4", "--model", str(model), "--json")
+    answer = json.loads(out)
+    assert (status, answer["score"], answer["ordering"]) == (0, -10, "network")
+    assert answer["network_evaluations"] > 0
+
+
+def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "some.obf"
+    lines = ["% three positions", "----X---- O; a1:+0; b1:-1; --:-127;", "XO------- X", "XO------- X; c3:+0;"]
+    file.write_text("\n".join(lines))
+    status, out, _ = run(capsys, "solve", "tictactoe", "--file", str(file), "--json")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [answer.get("verdict") for answer in answers] == ["right", "solved", "wrong", None]
+    assert answers[-1]["summary"]["wrong"] == 1
+    assert status == 1
+    file.write_text("\n".join(lines[:3]))
+    status, out, _ = run(capsys, "solve", "tictactoe", "--file", str(file))
+    assert status == 0
+    assert out.splitlines()[-1].startswith("1 right, 0 wrong, 0 unsolved, 1 solved")
+    file.write_text("-" * 64 + " X; c4:+0;")
+    status, out, _ = run(capsys, "solve", "gomoku8", "--file", str(file), "--nodes", "100")
+    assert status == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["slove", "othello6"], 'Unknown command "slove". Did you mean "solve"?'),
+        (["solve", "othello6", "--node", "3"], "Did you mean --nodes?"),
+        (["solve", "othello6", "--nodes", "many"], 'unable to convert "many" into int'),
+        (["solve", "othello6", "--nodes", "-1"], "--nodes -1: zero or more"),
+        (["solve", "othelo6"], "unknown game 'othelo6'; did you mean 'othello6'?"),
+        (["solve", "othello6", "--moves", "a1"], "illegal move a1"),
+        (["solve", "othello6", "--position", "XO"], "position 'XO'"),
+        (["solve", "othello6", "--moves", "e4", "--position", "X"], "exclude each other"),
+        (["solve", "othello6", "--file", "missing.obf"], "missing.obf"),
+        (["solve", "othello6", "--ordering", "network"], "needs a network"),
+        (["solve", "othello6", "--model", "missing.safetensors"], "missing.safetensors: no such file"),
+        (["solve", "othello6", "--model", "best", "--data", "nowhere"], "no run in nowhere"),
+        (["solve", "othello6", "--ordering", "statc"], 'Did you mean "static"?'),
+        (["solve", "othello6", "--threads", "0"], "threads"),
+        (["solve", "othello6", "--table-mb", "0"], "table_mb"),
+        (["solve", "othello6", "--all-moves", "--certificate", "x.cert"], "--certificate is of one position"),
+        (["perft", "othello6", "-1"], "depth -1"),
+        (["verify", "missing.cert"], "missing.cert: no such file"),
+        (["run", "othelo6"], "did you mean 'othello6'?"),
+        (["run", "tictactoe", "--set", "train.bach=3"], "did you mean 'batch'?"),
+        (["run", "tictactoe", "--set", "train.batch"], "write KEY=VALUE"),
+        (["show", "--data", "nowhere"], "no run in nowhere"),
+        (["report", "--data", "nowhere"], "no run in nowhere"),
+        (["serve", "tictactoe", "--address", "tcp://0.0.0.0:5999", "--data", "DATA"], "CURVE keys"),
+        (["selfplay", "tictactoe", "--server", "tcp://192.0.2.1:5999"], "CURVE keys"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, *(argument.replace("DATA", str(tmp_path)) for argument in arguments))
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.startswith("rlscout: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_network_of_another_game_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = fresh_network(tmp_path / "zero.safetensors", "othello4", 4, 4)
+    status, _, err = run(capsys, "solve", "othello6", "--model", str(model))
+    assert (status, "this network plays othello4, not othello6" in err) == (2, True)
+    model.write_bytes(model.read_bytes()[:100])
+    status, _, err = run(capsys, "solve", "othello4", "--model", str(model))
+    assert (status, "not a network file" in err) == (2, True)
+
+
+def test_the_database_of_another_game_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from rlscout.storage import open_store
+
+    with open_store(tmp_path, "othello4"):
+        pass
+    status, _, err = run(capsys, "serve", "tictactoe", "--data", str(tmp_path))
+    assert (status, "othello4" in err) == (2, True)
+
+
+def test_config_prints_what_is_in_force(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "config", "tictactoe", "--set", "train.batch=99")
+    assert status == 0
+    assert 'game = "tictactoe"' in out
+    assert "batch = 99 " in out
+
+
+def test_commands_that_need_no_network_load_no_library_of_one() -> None:
+    code = (
+        "import sys; from rlscout.cli import execute;"
+        "assert execute(['perft', 'tictactoe', '2']) == 0;"
+        "assert execute(['solve', 'tictactoe']) == 0;"
+        "assert execute(['games']) == 0; import rlscout; rlscout.game('othello4').start;"
+        "print(sorted({'torch', 'onnxruntime', 'onnx'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_teaches_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = [
+        "run",
+        "serve",
+        "selfplay",
+        "train",
+        "duel",
+        "solve",
+        "verify",
+        "perft",
+        "games",
+        "show",
+        "bench",
+        "keys",
+        "report",
+        "config",
+    ]
+    status, out, _ = run(capsys, "--help")
+    assert status == 0
+    for command in commands:
+        assert command in out
+        _, text, _ = run(capsys, command, "--help")
+        assert command in ("games",) or "Try:" in text, command
