@@ -313,7 +313,7 @@ def test_zero_weights_are_the_uniform_prior() -> None:
         ({"noise_weight": 1.5}, "noise_weight 1.5: allowed is 0 to 1"),
         ({"temperature": float("nan")}, "temperature nan: allowed is 0.01 to 100"),
         ({"simulation": 3}, "unknown search option 'simulation'"),
-        ({"games": "many"}, "search option games: 'many'"),
+        ({"games": "many"}, "option games: 'many' is not of the option's type"),
         ({"mode": "duel", "players": ["network"] * 2, "total_games": 3}, "must be even"),
     ],
 )
