@@ -161,7 +161,9 @@ class FinishedGames(TypedDict):
     length: I32  # [n] positions of each game in the arrays below
     score: I32  # [n] of the finished game, for the side that moved first at ply 0
     player_first: U8  # [n] which player moved first at ply 0 (duel)
-    opening: I32  # [n, longest] squares of the random moves before the first search, passes left out; -1 fills shorter rows
+    opening: (
+        I32  # [n, longest] squares of the random moves before the first search, passes left out; -1 fills shorter rows
+    )
     positions: U64  # [t, 2W]
     visits: NDArray[np.uint16]  # [t, S]
     value: F32  # [t] root value of the search, side to move

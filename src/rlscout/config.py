@@ -82,8 +82,8 @@ class SelfplayConfig:
     poll_seconds: float = setting(1.0, "how often to ask for a newly promoted network", 0.01, 3600.0)
     report_seconds: float = setting(2.0, "how often to report moves/s and evaluations/s", 0.01, 3600.0)
     lead: float = setting(
-        3.0,
-        "self-play rests while it has made this many times the samples that training has had use for; 0: it never rests",
+        2.0,
+        "self-play rests while it is ahead of what training has had use for by this factor; 0: it never rests",
         0.0,
         1e6,
     )

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TRAINER_SECONDS = 30.0
-"""A training that reported within this time is alive."""
+TRAINER_SECONDS = 60.0
+"""How far back to look for what training told last."""
 FLUSH_SECONDS = 5.0
 """How long the last games may take to reach the store when self-play is asked to stop."""
 
@@ -268,6 +268,7 @@ class StoreWatch:
         self.game = game(config.game, config.scoring).name
         self.found: tuple[int, Evaluator | None] = (0, None)
         self.resting = False
+        self.trained = 0.0  # samples that training has had use for
         self._look()
         threading.Thread(target=self._run, daemon=True, name="networks").start()
 
@@ -287,13 +288,13 @@ class StoreWatch:
                 self.resting = rest
 
     def _far_ahead(self) -> bool:
-        """Whether a training that is alive has had use for far fewer samples than there are."""
+        """Whether there are far more samples than training, as far as it has told, has had use for."""
         settings, lead = self.config.train, self.config.selfplay.lead
-        steps = self.store.read_metrics("step", time.time() - TRAINER_SECONDS) if lead else []
-        if not steps:
+        if not lead:
             return False
-        used = max(settings.min_samples, steps[-1].value * settings.batch / settings.reuse)
-        return self.store.sample_counts().last_id > lead * used
+        for metric in self.store.read_metrics("step", time.time() - TRAINER_SECONDS)[-1:]:
+            self.trained = metric.value * settings.batch / settings.reuse
+        return self.store.sample_counts().last_id > lead * max(settings.min_samples, self.trained)
 
     def _look(self) -> None:
         best = patiently(self.store.best_model, self.stopping, log)

@@ -1,0 +1,147 @@
+"""The whole loop on tic-tac-toe: play, store, train, duel, solve, certify, verify; with every process killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rlscout.storage import Store, StoreError, open_store
+
+PATIENCE = 240.0
+"""Seconds that any step may take on a machine under load."""
+
+
+def start(data: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "rlscout", "run", "tictactoe-tiny", "--data", str(data), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(what: str, holds: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the run ended while the test waited for {what}:\n{process.communicate()[0]}")
+        try:
+            if holds():
+                return
+        except StoreError:
+            pass
+        time.sleep(0.1)
+    process.kill()
+    pytest.fail(f"no {what} within {PATIENCE:.0f} seconds:\n{process.communicate()[0]}")
+
+
+def started(data: Path) -> dict[str, list[int]]:
+    """Process ids by job, in order of their starts, as the log tells."""
+    found: dict[str, list[int]] = {}
+    for line in (data / "log.jsonl").read_text().splitlines():
+        match = re.fullmatch(r"(\w+) started, process (\d+)", json.loads(line)["message"])
+        if match:
+            found.setdefault(match.group(1), []).append(int(match.group(2)))
+    return found
+
+
+def known(store: Store) -> tuple[int, int, int]:
+    return store.sample_counts().last_id, len(store.models()), len(store.duels())
+
+
+@pytest.fixture
+def sitting(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
+    process = start(tmp_path, "--minutes", "1000")
+    yield tmp_path, process
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def kill(job: str, data: Path, store: Store, process: subprocess.Popen[str]) -> None:
+    """Kills a process of the run and waits until it was started again; nothing acknowledged may be lost."""
+    before, starts = known(store), started(data)[job]
+    os.kill(starts[-1], signal.SIGKILL)
+    wait_for(f"restart of {job}", lambda: len(started(data)[job]) > len(starts), process)
+    assert_kept(store, before)
+
+
+def assert_kept(store: Store, before: tuple[int, int, int]) -> None:
+    assert all(now >= then for now, then in zip(known(store), before, strict=True)), (known(store), before)
+
+
+def assert_all_end(pids: list[int]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
+        assert time.monotonic() < deadline, "processes outlive their supervisor"
+        time.sleep(0.1)
+
+
+def test_a_run_outlives_every_kill_and_ends_with_a_checked_proof(sitting: tuple[Path, subprocess.Popen[str]]) -> None:
+    data, process = sitting
+    wait_for("database", (data / "rlscout.db").exists, process)
+    with open_store(data) as store:
+        wait_for("promoted model", lambda: store.best_model() > 0, process)
+        for job in ("selfplay", "train", "duel", "serve"):
+            kill(job, data, store, process)
+        before, step = known(store), getattr(store.load_training(), "step", 0)
+        wait_for("training that goes on", lambda: getattr(store.load_training(), "step", 0) > step, process)
+        process.kill()
+        process.wait()
+        assert_all_end([pids[-1] for pids in started(data).values()])
+        assert_kept(store, before)
+        learned = json.loads((data / "run.json").read_text())["learning_seconds"]
+        output = finish(data, learned / 60.0)
+        assert "going on after" in output
+        assert "Score +0 for X, proven" in output
+        assert [(claim.lower, claim.upper) for claim in store.claims()] == [(0, 0)]
+        assert [certificate.grade for certificate in store.certificates()] == ["checked"]
+    result = json.loads((data / "run.json").read_text())["result"]
+    assert result["certificate"]["valid"]
+    assert (result["ordering"], result["model"] > 0) == ("network", True)
+    report = (data / "report.html").read_text()
+    assert "Score +0 for X, proven" in report
+    assert "<svg" in report
+    assert not re.search(r"""(src|href)=|url\(|@import""", report)
+    output = finish(data, 0.0)
+    assert "solved before" in output.splitlines()[0]
+    assert "--minutes" in output.splitlines()[-1]
+
+
+def finish(data: Path, minutes: float) -> str:
+    """The output of a run that ends by itself."""
+    process = start(data, "--minutes", str(minutes))
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+def test_a_run_stops_cleanly_on_ctrl_c(tmp_path: Path) -> None:
+    process = start(tmp_path, "--minutes", "1000")
+    wait_for("database", (tmp_path / "rlscout.db").exists, process)
+    with open_store(tmp_path) as store:
+        wait_for("samples", lambda: store.sample_counts().last_id, process)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 130
+    assert "the same command goes on from here" in output
+    messages = [json.loads(line)["message"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert messages[-1] == "run ends"
+    assert not [message for message in messages if "did not reach the store" in message]
+    assert (tmp_path / "report.html").exists()
+
+
+def test_a_process_that_cannot_go_on_ends_the_run_with_its_words(tmp_path: Path) -> None:
+    with open_store(tmp_path, "othello4"):
+        pass
+    process = start(tmp_path)
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 2
+    assert "serve cannot go on" in output
+    assert "othello4" in output
