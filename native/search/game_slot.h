@@ -88,7 +88,7 @@ class GameSlot {
     record_ = {};
     const Opening<G> opening = options().mode == SearchMode::kDuel
                                    ? shared_.openings[static_cast<std::size_t>(number / 2)]
-                                   : random_opening(shared_.game, options().opening_plies, random_);
+                                   : random_opening(shared_.game, opening_length(), random_);
     record_.opening_length.push_back(static_cast<std::int32_t>(opening.moves.size()));
     for (const Move move : opening.moves) record_.opening.push_back(shared_.game.square(move));
     begin(number, opening.standing);
@@ -164,6 +164,12 @@ class GameSlot {
   }
 
  private:
+  // Of self-play: any length up to the given one, so that samples cover the first plies as well as odd openings.
+  int opening_length() {
+    const int most = options().opening_plies;
+    return most > 0 ? static_cast<int>(random_.below(static_cast<std::uint32_t>(most) + 1)) : 0;
+  }
+
   const SearchOptions& options() const { return shared_.options; }
   Tree<G>& tree() { return trees_[static_cast<std::size_t>(player_)]; }
 

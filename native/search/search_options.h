@@ -31,7 +31,7 @@ struct SearchOptions {
   float noise_weight = 0.25f;
   float temperature = 1.0f;  // moves are drawn by visits^(1 / temperature) below ply `temperature_plies`
   int temperature_plies = 0;
-  int opening_plies = 0;  // random moves before the search begins
+  int opening_plies = 0;  // random moves before the search begins; in self-play, at most so many
   float margin = 0.0f;    // see value_of
   bool reuse_tree = true;
   bool symmetries = true;

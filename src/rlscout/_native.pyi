@@ -146,6 +146,7 @@ class SearchOptions(TypedDict, total=False):
     temperature: float
     temperature_plies: int  # moves are drawn by visits^(1/temperature) before this ply, the most visited after
     opening_plies: int  # random moves before the search begins; they stop short of the end of the game
+    # Self-play: a number up to it, drawn for each game.
     # Duels: no two pairs begin alike, up to symmetry. Where a game has too few openings of this length, more moves are drawn;
     # repeats come last of all.
     margin: float

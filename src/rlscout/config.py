@@ -77,7 +77,9 @@ class SelfplayConfig:
     noise_weight: float = setting(0.25, "share of the noise in the root's prior", 0.0, 1.0)
     temperature: float = setting(1.0, "moves are drawn by visits^(1 / temperature)", 0.01, 100.0)
     temperature_plies: int = setting(16, "for the first plies; the most visited move after", 0, 10_000)
-    opening_plies: int = setting(0, "random legal moves before the search begins", 0, 10_000)
+    opening_plies: int = setting(
+        4, "random legal moves before the search begins: a number up to this, drawn for each game", 0, 10_000
+    )
     reuse_tree: bool = setting(True, "keep the subtree of the move played")
     poll_seconds: float = setting(1.0, "how often to ask for a newly promoted network", 0.01, 3600.0)
     report_seconds: float = setting(2.0, "how often to report moves/s and evaluations/s", 0.01, 3600.0)

@@ -44,11 +44,7 @@ class Learner:
         self.tower = new_tower(header, seed).to(device).train()
         self.tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.optimizer = torch.optim.AdamW(
-            self.tower.parameters(),
-            lr=config.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=config.weight_decay,
-            fused=device.type in ("cpu", "cuda"),
+            self.tower.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
         state = self.tower.state_dict()
         self._weights = [state[name] for name in shapes(header)]

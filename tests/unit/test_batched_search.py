@@ -351,3 +351,9 @@ def test_bad_arguments() -> None:
     over = engine.from_text("XXXOO---- O")[0]
     with pytest.raises(ValueError, match="position 0: the game is over"):
         analysis.set_positions(over[None])
+
+
+def test_openings_of_self_play_have_all_lengths() -> None:
+    """Samples begin at every ply up to `opening_plies`: the start is learned, and so are replies to odd moves."""
+    begins = [int(record["ply"][0]) for record in play("mnk:5,4,4", opening_plies=3, total_games=60, simulations=4)]
+    assert set(begins) == {0, 1, 2, 3}
