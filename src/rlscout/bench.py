@@ -17,7 +17,7 @@ from rlscout.analysis import search_all
 from rlscout.config import Config
 from rlscout.games import Game, Position, game
 from rlscout.inference import Evaluator, best_moves
-from rlscout.solving import Limits, Solution, SolveOptions, solve
+from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve, solve_with
 
 SEARCHES: tuple[tuple[str, str, str, int], ...] = (
     # game, moves from the start, ordering, limit on nodes
@@ -123,18 +123,49 @@ class Choice:
 
 
 def choices(played: Game, count: int, empties: int, seed: int) -> list[Choice]:
-    """Random positions with at least one move that loses score, and the exact score of every move."""
+    """Random positions with at least one move that loses score, and the exact score of every move.
+
+    `count` 0: every position that can be reached from the start (of small games), symmetric ones once."""
+    proof = Proof(played, SolveOptions(table_mb=16))
     made: list[Choice] = []
-    batch = 0
-    while len(made) < count:
-        if batch > 50:
-            raise ValueError(f"{played.name}: fewer than {count} positions of {empties} empties have a losing choice")
+
+    def judge(position: Position) -> None:
+        found = solve_with(proof, position, Limits(), all_moves=True)
+        choice = Choice(position, {move: low for move, (low, _) in found.scores.items()})
+        if len(set(choice.scores.values())) > 1:
+            made.append(choice)
+
+    if count == 0:
+        for position in reachable_positions(played):
+            judge(position)
+        return made
+    for batch in range(50):
         for position in random_positions(played, count, empties, empties, seed + 7919 * batch):
-            found = solve(position, SolveOptions(table_mb=16), all_moves=True)
-            choice = Choice(position, {move: low for move, (low, _) in found.scores.items()})
-            if len(set(choice.scores.values())) > 1 and len(made) < count:
-                made.append(choice)
-        batch += 1
+            if len(made) < count:
+                judge(position)
+        if len(made) == count:
+            return made
+    raise ValueError(f"{played.name}: fewer than {count} positions of {empties} empties have a losing choice")
+
+
+def reachable_positions(played: Game, most: int = 100_000) -> list[Position]:
+    """Every position where a move is due, symmetric ones once; ValueError where there are more than `most`."""
+    seen: set[bytes] = set()
+    made: list[Position] = []
+    layer = [played.start]
+    while layer:
+        following = []
+        for position in layer:
+            key = played.engine.canonical(position.packed[None])[0].tobytes()
+            if key in seen or position.over:
+                continue
+            seen.add(key)
+            if position.phase == 0:
+                made.append(position)
+            following += [position.play([move]) for move in (position.legal_squares or [-1])]
+        if len(seen) > most:
+            raise ValueError(f"{played.name} has more than {most:,} positions: give a number of random ones")
+        layer = following
     return made
 
 
@@ -142,7 +173,7 @@ def strength(
     config: Config,
     played: Game,
     evaluator: Evaluator | None,
-    count: int,
+    wanted: int,
     empties: int,
     simulations: int,
     seed: int,
@@ -150,7 +181,7 @@ def strength(
 ) -> str:
     """A table of players: share of score-preserving moves and mean loss of score, with standard errors."""
     empties = min(empties, played.start.empties)
-    asked = choices(played, count, empties, seed)
+    asked = choices(played, wanted, empties, seed)
     positions = [choice.position for choice in asked]
     rows: dict[str, list[tuple[float, float]]] = {"random": [_at_random(choice) for choice in asked]}
 
@@ -166,11 +197,13 @@ def strength(
         judge("network policy alone", best_moves(evaluator.evaluate(packed, legal).policy, legal).tolist())
         found = search_all(positions, simulations, evaluator, config.search, seed)
         judge(f"network, {simulations} simulations", [int(a.visits.argmax()) for a in found])
+    count = len(asked)
     table = {name: (*_mean(values, 0), *_mean(values, 1)) for name, values in rows.items()}
     if as_json:
         return json.dumps({"game": played.name, "positions": count, "empties": empties, "seed": seed, "players": table})
+    which = f"random positions of {empties} empty squares (seed {seed})" if wanted else "positions that can be reached,"
     lines = [
-        f"{played.name}: {count} positions of {empties} empty squares with a losing choice, seed {seed}",
+        f"{played.name}: {count} {which} with a losing choice",
         f"{'player':<28} {'keeps the score':>18} {'mean loss':>16}",
     ]
     for name, (share, share_error, loss, loss_error) in table.items():

@@ -508,7 +508,7 @@ def strength(
     *,
     data: Path | None = None,
     model: str = "best",
-    positions: int = 200,
+    positions: Annotated[int, Parameter(help="0: every position that can be reached, of small games.")] = 200,
     empties: int = 14,
     simulations: int = 200,
     seed: int = 1,

@@ -59,6 +59,7 @@ def selfplay(config: Config, store: Store, worker: str, stopping: threading.Even
             if total_games and first_game >= total_games:
                 return
     finally:
+        watch.close()
         uploader.flush(FLUSH_SECONDS)
         log.info("self-play %s ends after %d games", name, first_game)
 
@@ -264,25 +265,31 @@ class StoreWatch:
     """What the store says of others: the newest promoted network, loaded in the background, and how far training is."""
 
     def __init__(self, config: Config, store: Store, stopping: threading.Event) -> None:
-        self.config, self.store, self.stopping = config, store, stopping
+        self.config, self.store = config, store
+        self.ending = threading.Event()
         self.game = game(config.game, config.scoring).name
         self.found: tuple[int, Evaluator | None] = (0, None)
         self.resting = False
         self.trained = 0.0  # samples that training has had use for
-        self._look()
-        threading.Thread(target=self._run, daemon=True, name="networks").start()
+        self._look(stopping)
+        self.thread = threading.Thread(target=self._run, daemon=True, name="networks")
+        self.thread.start()
+
+    def close(self) -> None:
+        self.ending.set()
+        self.thread.join(timeout=FLUSH_SECONDS)
 
     def newest(self) -> tuple[int, Evaluator | None]:
         """(model id, evaluator); (0, None) before the first promotion."""
         return self.found
 
     def _run(self) -> None:
-        while not self.stopping.wait(self.config.selfplay.poll_seconds):
+        while not self.ending.wait(self.config.selfplay.poll_seconds):
             try:
-                self._look()
+                self._look(self.ending)
             except ValueError:
                 log.exception("the best model cannot be used; going on with model %d", self.found[0])
-            rest = patiently(self._far_ahead, self.stopping, log)
+            rest = patiently(self._far_ahead, self.ending, log)
             if rest is not None and rest != self.resting:
                 log.debug("self-play %s", "rests" if rest else "goes on")
                 self.resting = rest
@@ -296,11 +303,11 @@ class StoreWatch:
             self.trained = metric.value * settings.batch / settings.reuse
         return self.store.sample_counts().last_id > lead * max(settings.min_samples, self.trained)
 
-    def _look(self) -> None:
-        best = patiently(self.store.best_model, self.stopping, log)
+    def _look(self, ending: threading.Event) -> None:
+        best = patiently(self.store.best_model, ending, log)
         if best is None or best == self.found[0]:
             return
-        weights = patiently(lambda: self.store.weights(best), self.stopping, log)
+        weights = patiently(lambda: self.store.weights(best), ending, log)
         if weights is None:
             return
         search = self.config.search
