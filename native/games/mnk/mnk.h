@@ -99,6 +99,16 @@ class Mnk {
 
   int score(const Position& p) const { return has_line(p.opponent) ? -1 : 0; }
 
+  // Bounds of the score from the board alone, as in docs/certificate.md: lost, won by one move, or without a line free of the
+  // other side's stones nobody can win any more.
+  std::pair<int, int> bounds_at_sight(const Position& p) const {
+    if (has_line(p.opponent)) return {-1, -1};
+    bool wins = false;
+    for_each_bit(legal(p), [&](int square) { wins = wins || has_line(p.own | only<MoveSet>(square)); });
+    if (wins) return {1, 1};
+    return {has_line(board_ & ~p.own) ? -1 : 0, has_line(board_ & ~p.opponent) ? 1 : 0};
+  }
+
   constexpr int empties(const Position& p) const { return squares() - count(p.own | p.opponent); }
 
   static constexpr std::uint64_t key(const Position& p) { return hash(hash(0, p.own), p.opponent); }
