@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "search/claim.h"
 #include "search/limits.h"
 
 namespace rlscout {
@@ -32,7 +33,7 @@ struct SolveProgress {
 };
 
 struct SolveResult {
-  std::string status;  // "proven", "limit", "stopped" or "wanted" (hints are missing)
+  std::string status;  // "proven", "limit", "stopped", "wanted" (hints are missing) or "disproved" (bounds to certify)
   int lower, upper;    // lower <= score <= upper is proven, whatever the status
   int best_move;       // a square proven to reach `lower`; -1: pass, none known or game over
   std::vector<int> principal_variation;
@@ -49,6 +50,10 @@ class Solver {
   // Starts proving the score of a valid position inside (lower, upper) and returns at once; throws std::invalid_argument for
   // an empty window, std::logic_error while a job runs.
   virtual void start(Words position, std::optional<int> lower, std::optional<int> upper, Limits limits) = 0;
+  // Starts writing the certificate that bounds.lower <= score <= bounds.upper and returns at once; `text` is the position
+  // with its colours. The file appears when it is complete; throws std::invalid_argument where its place cannot be written.
+  virtual void start_certificate(Words position, std::string text, std::string path, Bounds bounds, int leaf_empties,
+                                 Limits limits) = 0;
   virtual SolveProgress progress() const = 0;
   virtual bool wait(double seconds) = 0;            // true when no job runs any more
   virtual void stop() = 0;                          // asks the job to end; it does within milliseconds

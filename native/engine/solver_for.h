@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "core/game.h"
+#include "engine/atomic_file.h"
 #include "engine/engine.h"
 #include "engine/job.h"
 #include "engine/solver.h"
 #include "search/alphabeta.h"
+#include "search/certificate.h"
 #include "search/score.h"
 
 namespace rlscout {
@@ -34,13 +36,27 @@ class SolverFor : public Solver {
     if (window.lower >= window.upper)
       throw std::invalid_argument("window (" + std::to_string(window.lower) + ", " + std::to_string(window.upper) +
                                   "): lower must be below upper");
+    require_idle("start");
     const Position position = game_.unpack(packed.data());
-    auto budget = std::make_shared<Budget>(limits);
-    if (job_.running()) throw std::logic_error("a job is running: wait for it or stop it first");
-    budget_ = budget;
-    proven_.lower = info_.min_score, proven_.upper = info_.max_score;
-    nodes_before_ = search_.counters().nodes;
-    job_.start([=, this] { solve(position, window, *budget); });
+    begin(limits);
+    job_.start([=, this] { solve(position, window, *budget_); });
+  }
+
+  void start_certificate(Words packed, std::string text, std::string path, Bounds bounds, int leaf_empties,
+                         Limits limits) override {
+    const auto [lower, upper] = bounds;
+    if (lower > upper || upper < info_.min_score || lower > info_.max_score ||
+        (lower <= info_.min_score && upper >= info_.max_score))
+      throw std::invalid_argument("bounds " + std::to_string(lower) + " to " + std::to_string(upper) +
+                                  ": a certificate takes lower <= upper, one of them inside the range of scores");
+    if (leaf_empties < 0)
+      throw std::invalid_argument("leaf_empties " + std::to_string(leaf_empties) + ": allowed is 0 and more");
+    require_idle("start_certificate");
+    const Position position = game_.unpack(packed.data());
+    auto file = std::make_shared<AtomicFile>(std::move(path));
+    begin(limits);
+    walk_ = std::make_unique<CertificateWalk<G, AlphaBeta<G>>>(game_, search_, leaf_empties);
+    job_.start([=, this] { certify(position, text, *file, bounds, leaf_empties, *budget_); });
   }
 
   SolveProgress progress() const override {
@@ -53,7 +69,7 @@ class SolverFor : public Solver {
             proven_.lower,
             proven_.upper,
             at.ply,
-            at.done};
+            walk_ ? walk_->done() : at.done};
   }
 
   bool wait(double seconds) override { return job_.wait(seconds); }
@@ -104,6 +120,34 @@ class SolverFor : public Solver {
             options.seed,     options.hint_ply, options.statistics};
   }
 
+  void begin(Limits limits) {
+    budget_ = std::make_shared<Budget>(limits);
+    proven_.lower = info_.min_score, proven_.upper = info_.max_score;
+    nodes_before_ = search_.counters().nodes;
+    walk_.reset();
+  }
+
+  void certify(const Position& position, const std::string& text, AtomicFile& file, Bounds bounds, int leaf_empties,
+               Budget& budget) {
+    search_.wait_for_hints(false);
+    const Verdict verdict = walk_->walk(position, bounds, budget);
+    search_.wait_for_hints(true);
+    if (verdict == Verdict::kProved) {
+      file.commit(certificate_file(info_.name, info_.scoring, text, bounds, leaf_empties, walk_->witnesses()));
+      proven_.lower = bounds.lower, proven_.upper = bounds.upper;
+    }
+    file.discard();
+    SolveResult result;
+    result.status = verdict == Verdict::kProved      ? "proven"
+                    : verdict == Verdict::kDisproved ? "disproved"
+                    : budget.stopped()               ? "stopped"
+                                                     : "limit";
+    result.lower = proven_.lower, result.upper = proven_.upper;
+    result.best_move = -1;
+    count(result, budget);
+    result_ = std::move(result);
+  }
+
   void solve(const Position& position, Bounds window, Budget& budget) {
     // A job that goes on with the same root keeps what is proven and the age of its entries.
     if (!root_ || *root_ != position) search_.age_table();
@@ -124,6 +168,11 @@ class SolverFor : public Solver {
     result.status = settled ? "proven" : !search_.wanted().empty() ? "wanted" : budget.stopped() ? "stopped" : "limit";
     result.lower = proven.lower, result.upper = proven.upper;
     result.best_move = answer.move == kNoMove ? -1 : square(answer.move);
+    count(result, budget);
+    result_ = std::move(result);
+  }
+
+  void count(SolveResult& result, const Budget& budget) const {
     const Counters counters = search_.counters();
     result.nodes = counters.nodes, result.evaluations = counters.evaluations;
     result.seconds = budget.seconds();
@@ -132,7 +181,6 @@ class SolverFor : public Solver {
       result.cut_nodes_by_ply.push_back(static_cast<std::int64_t>(ply.cut_nodes));
       result.first_cuts_by_ply.push_back(static_cast<std::int64_t>(ply.first_cuts));
     }
-    result_ = std::move(result);
   }
 
   int square(Move move) const { return move == kPass ? -1 : game_.square(move); }
@@ -150,6 +198,7 @@ class SolverFor : public Solver {
   SharedBounds proven_{};
   std::uint64_t nodes_before_ = 0;
   std::optional<Position> root_;
+  std::unique_ptr<CertificateWalk<G, AlphaBeta<G>>> walk_;  // of the certificate under work, or the last
   SolveResult result_{};
   Job job_;  // last: it ends before what it works on
 };

@@ -423,6 +423,18 @@ void bind_solver(nb::module_& module, nb::class_<Engine>& engine) {
           },
           nb::arg("position"), nb::arg("lower") = nb::none(), nb::arg("upper") = nb::none(),
           nb::arg("nodes") = nb::none(), nb::arg("seconds") = nb::none())
+      .def(
+          "start_certificate",
+          [](PythonSolver& s, In<std::uint64_t> position, std::string path, int lower, int upper, int leaf_empties,
+             std::optional<double> seconds, bool first_to_move) {
+            const Words words = position_of(s.engine, position);
+            Limits limits;
+            if (seconds) limits.seconds = *seconds;
+            s.solver->start_certificate(words, s.engine.to_text(words, first_to_move), std::move(path), {lower, upper},
+                                        leaf_empties, limits);
+          },
+          nb::arg("position"), nb::arg("path"), nb::arg("lower"), nb::arg("upper"), nb::arg("leaf_empties"),
+          nb::arg("seconds") = nb::none(), nb::arg("first_to_move") = true)
       .def("progress", [](const PythonSolver& s) { return solve_progress(s.solver->progress()); })
       .def(
           "wait",

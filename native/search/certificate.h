@@ -41,8 +41,8 @@ struct Witnesses {
 
 // The whole file. `position` is the root as text; the name of a game may carry a variant of its start after a colon
 // ("othello6:parallel"), which the certificate has no use for.
-inline std::string certificate_file(std::string_view game, std::string_view scoring, std::string_view position, Bounds bounds,
-                                    int leaf_empties, const Witnesses& proof) {
+inline std::string certificate_file(std::string_view game, std::string_view scoring, std::string_view position,
+                                    Bounds bounds, int leaf_empties, const Witnesses& proof) {
   if (game.starts_with("othello")) game = game.substr(0, game.find(':'));
   std::string file = "rlscout certificate 1\n";
   const auto line = [&](std::string_view name, std::string_view value) {
@@ -79,14 +79,16 @@ class CertificateWalk {
  public:
   using Position = typename G::Position;
 
-  CertificateWalk(const G& game, P& prover, int leaf_empties) : game_(game), prover_(prover), leaf_empties_(leaf_empties) {}
+  CertificateWalk(const G& game, P& prover, int leaf_empties)
+      : game_(game), prover_(prover), leaf_empties_(leaf_empties) {}
 
   // Walks the proof of bounds.lower <= score(root) <= bounds.upper. kDisproved: that is not so; kUnknown: the budget ended.
   Verdict walk(const Position& root, Bounds bounds, Budget& budget) {
     budget_ = &budget;
     for (const Section section : {Section{Kind::kAtLeast, bounds.lower}, Section{Kind::kAtMost, bounds.upper}}) {
       section_ = section;
-      const bool vacuous = section.kind == Kind::kAtLeast ? section.bound <= -game_.max_score() : section.bound >= game_.max_score();
+      const bool vacuous =
+          section.kind == Kind::kAtLeast ? section.bound <= -game_.max_score() : section.bound >= game_.max_score();
       const Verdict verdict = vacuous ? Verdict::kProved : walk_section(root);
       if (verdict != Verdict::kProved) return verdict;
       done_.store(0.5);
@@ -96,7 +98,9 @@ class CertificateWalk {
   }
 
   const Witnesses& witnesses() const { return witnesses_; }
-  double done() const { return done_.load(std::memory_order_relaxed); }  // rough share, 0 to 1, readable from any thread
+  double done() const {
+    return done_.load(std::memory_order_relaxed);
+  }  // rough share, 0 to 1, readable from any thread
 
  private:
   enum class Kind : std::uint8_t { kAtLeast, kAtMost };
@@ -196,7 +200,8 @@ class CertificateWalk {
       const Reduced& child = children[static_cast<std::size_t>(i)];
       if (child.at_sight != Verdict::kUnknown) continue;
       const auto entry = prover_.known(child.claim.position);
-      if (entry && implies(entry->bounds, child.claim) && (best < 0 || entry->cost < least)) best = i, least = entry->cost;
+      if (entry && implies(entry->bounds, child.claim) && (best < 0 || entry->cost < least))
+        best = i, least = entry->cost;
     }
     if (best >= 0) return best;
     // 3. To be proved again: first the move that a search of the claim names, then any.
@@ -221,9 +226,12 @@ class CertificateWalk {
   Verdict prove(const Listed& claim) {
     if (claim.kind == Kind::kAtLeast) return prover_.prove({claim.position, bound_of(claim.kind)}, *budget_).verdict;
     switch (prover_.prove({claim.position, bound_of(claim.kind) + 1}, *budget_).verdict) {
-      case Verdict::kProved: return Verdict::kDisproved;
-      case Verdict::kDisproved: return Verdict::kProved;
-      default: return Verdict::kUnknown;
+      case Verdict::kProved:
+        return Verdict::kDisproved;
+      case Verdict::kDisproved:
+        return Verdict::kProved;
+      default:
+        return Verdict::kUnknown;
     }
   }
 
@@ -252,7 +260,8 @@ class CertificateWalk {
     auto least_number = number(position);
     for (int symmetry = 1; symmetry < game_.symmetries(); ++symmetry) {
       const Position image = game_.transform(position, symmetry);
-      if (const auto image_number = number(image); image_number < least_number) least = image, least_number = image_number;
+      if (const auto image_number = number(image); image_number < least_number)
+        least = image, least_number = image_number;
     }
     return least;
   }

@@ -28,7 +28,7 @@ class Mnk {
     int low, high;
   };
 
-  Mnk(int columns, int rows, int in_a_row) : squares_(columns * rows) {
+  Mnk(int columns, int rows, int in_a_row) : squares_(columns * rows), in_a_row_(in_a_row) {
     for (int row = 0; row < rows; ++row)
       for (int column = 0; column < columns; ++column)
         for (const auto [down, right] : {std::array{0, 1}, {1, 0}, {1, 1}, {1, -1}}) {
@@ -97,44 +97,43 @@ class Mnk {
     return !has_stone(p.own, square) && !has_stone(p.opponent, square);
   }
 
-  // Lost where the opponent has a line; won where one move makes a line; and without a line free of the other side's
-  // stones a side cannot win any more. On a full board nobody has such a line, which makes it a draw.
+  // Lost where the opponent has a line; won where one move makes a line; else by the potentials of Erdos and Selfridge: a
+  // side whose open lines (those free of the other's stones) weigh little enough can be kept from all of them. A line of s
+  // stones weighs 2^s, a full one 2^K.
   Sight look(const Position& p) const {
-    bool own_open = false, opponent_open = false, own_wins = false;
+    int64_t own_potential = 0, opponent_potential = 0;
+    bool own_wins = false;
     int forced = -1;
     for (const Stones& line : lines_) {
-      Stones without_own{}, without_opponent{};
-      uint64_t own = 0, opponent = 0;
-      int own_missing = 0, opponent_missing = 0;
+      int own = 0, opponent = 0;
       for (int w = 0; w < kWords; ++w) {
-        own |= line[w] & p.own[w];
-        opponent |= line[w] & p.opponent[w];
-        without_own[w] = line[w] & ~p.own[w];
-        without_opponent[w] = line[w] & ~p.opponent[w];
-        own_missing += std::popcount(without_own[w]);
-        opponent_missing += std::popcount(without_opponent[w]);
+        own += std::popcount(line[w] & p.own[w]);
+        opponent += std::popcount(line[w] & p.opponent[w]);
       }
-      if (!own) {
-        if (opponent_missing == 0) return {{-1, -1}, -1};
-        if (opponent_missing == 1) forced = only_square(without_opponent);
-        opponent_open = true;
+      if (own == 0) {
+        if (opponent == in_a_row_) return {{-1, -1}, -1};
+        if (opponent == in_a_row_ - 1) forced = missing_square(line, p.opponent);
+        opponent_potential += int64_t{1} << opponent;
       }
-      if (!opponent) {
-        own_open = true;
-        own_wins |= own_missing == 1;
+      if (opponent == 0) {
+        own_potential += int64_t{1} << own;
+        own_wins |= own == in_a_row_ - 1;
       }
     }
     if (own_wins) return {{1, 1}, -1};
-    return {{opponent_open ? -1 : 0, own_open ? 1 : 0}, forced};
+    const int64_t full = int64_t{1} << in_a_row_;
+    return {{opponent_potential < full ? 0 : -1, 2 * own_potential < full ? 0 : 1}, forced};
   }
 
-  static int only_square(const Stones& stones) {
+  // The one square of a line without a stone.
+  static int missing_square(const Stones& line, const Stones& stones) {
     for (int w = 0; w < kWords; ++w)
-      if (stones[w]) return 64 * (kWords - 1 - w) + std::countr_zero(stones[w]);
+      if (const uint64_t missing = line[w] & ~stones[w]) return 64 * (kWords - 1 - w) + std::countr_zero(missing);
     return -1;
   }
 
   int squares_;
+  int in_a_row_;
   std::vector<Stones> lines_;
 };
 

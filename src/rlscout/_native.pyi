@@ -90,7 +90,7 @@ class SolveProgress(TypedDict):
 
 class SolveResult(TypedDict):
     status: (
-        str  # "proven", "limit" (nodes, seconds or memory), "stopped", "wanted" (hints are missing: see Solver.wanted)
+        str  # "proven", "limit" (nodes, seconds or memory), "stopped", "wanted" (hints are missing: see Solver.wanted), "disproved" (a certificate)
     )
     lower: int  # lower <= score <= upper is proven, whatever the status
     upper: int
@@ -125,12 +125,20 @@ class Solver:
     ) -> None: ...  # [n, 2W], [n, S], [n]; orders moves, never decides truth
     def reset(self) -> None: ...  # forgets table, hints and counters
     def start_certificate(
-        self, position: U64, path: str, lower: int, upper: int, leaf_empties: int, seconds: float | None = None
+        self,
+        position: U64,
+        path: str,
+        lower: int,
+        upper: int,
+        leaf_empties: int,
+        seconds: float | None = None,
+        first_to_move: bool = True,
     ) -> None:
         """Starts writing the certificate that `lower <= score(position) <= upper`; what the table lost is proved again.
 
         Ends like a solve: poll `progress`, `wait`, `result`; the file appears (atomically) only when it is complete.
-        `leaf_empties`: positions with at most this many empty squares are left to the checker's own search; 0: down to finished games."""
+        The status is "disproved" where the bounds are not those of the score. `leaf_empties`: positions with at most this many
+        empty squares are left to the checker's own search; 0: down to finished games. `first_to_move`: as in `to_text`."""
 
 class SearchOptions(TypedDict, total=False):
     mode: str  # "selfplay": games against itself; "duel": player 0 against player 1; "analysis": fixed positions, one search each

@@ -160,7 +160,9 @@ class Proof:
     ) -> str:
         """Writes the certificate of `lower <= score <= upper`; the status says whether the file is complete
         ("proven")."""
-        self.solver.start_certificate(position.packed, str(path), lower, upper, leaf_empties, seconds)
+        self.solver.start_certificate(
+            position.packed, str(path), lower, upper, leaf_empties, seconds, position.first_to_move
+        )
         return self._wait()["status"]
 
     def _wait(self) -> SolveResult:

@@ -139,21 +139,24 @@ class Mnk:
         return opponent, own | 1 << square
 
     def bounds_at_sight(self, position: Position) -> tuple[int, int]:
-        """Lost where the opponent has a line; won where one move makes a line; and without a line free of the other
-        side's stones a side cannot win any more. On a full board nobody has such a line, which makes it a draw."""
+        """Lost where the opponent has a line; won where one move makes a line; else by the potentials of Erdos and
+        Selfridge: a side whose open lines (those free of the other's stones) weigh little enough can be kept from all
+        of them. A line of s stones weighs 2^s, a full one 2^k."""
         own, opponent = position
-        own_open = opponent_open = own_wins = False
+        own_potential = opponent_potential = 0
+        own_wins = False
         for line in self.lines:
             if not line & own:
-                opponent_open = True
+                opponent_potential += 1 << (line & opponent).bit_count()
                 if line & opponent == line:
                     return -1, -1
             if not line & opponent:
-                own_open = True
+                own_potential += 1 << (line & own).bit_count()
                 own_wins = own_wins or (line & ~own).bit_count() == 1
         if own_wins:
             return 1, 1
-        return (-1 if opponent_open else 0), (1 if own_open else 0)
+        full = 1 << self.in_a_row
+        return (0 if opponent_potential < full else -1), (0 if 2 * own_potential < full else 1)
 
     def impossible(self, position: Position) -> str | None:
         if any(line & position[0] == line for line in self.lines):

@@ -124,9 +124,21 @@ def bounds_at_sight(game: OracleGame, text: str) -> tuple[int, int]:
         return -game.range, game.range
     if any(game.final_score(game.play(text, move)) == -1 for move in game.moves(text)):
         return 1, 1
-    filled = {side: text[:-2].replace("-", side) + " X" for side in "XO"}
-    low = -1 if game.has_line(filled[OTHER[text[-1]]], OTHER[text[-1]]) else 0
-    return low, 1 if game.has_line(filled[text[-1]], text[-1]) else 0
+    own, other = text[-1], OTHER[text[-1]]
+    lines = [[text[s] for s in line] for line in lines_of(game)]
+    weight = {side: sum(2 ** line.count(side) for line in lines if OTHER[side] not in line) for side in "XO"}
+    return (0 if weight[other] < 2**in_a_row else -1), (0 if 2 * weight[own] < 2**in_a_row else 1)
+
+
+@cache
+def lines_of(game: OracleGame) -> list[list[int]]:
+    columns, rows, in_a_row = game.shape
+    runs = {
+        tuple(sorted([square, *game.walk(square, down, right)][:in_a_row]))
+        for square in range(columns * rows)
+        for down, right in DIRECTIONS
+    }
+    return [list(run) for run in sorted(runs) if len(run) == in_a_row]
 
 
 def folded(game: OracleGame, text: str) -> str:

@@ -99,14 +99,24 @@ class Mnk {
 
   int score(const Position& p) const { return has_line(p.opponent) ? -1 : 0; }
 
-  // Bounds of the score from the board alone, as in docs/certificate.md: lost, won by one move, or without a line free of the
-  // other side's stones nobody can win any more.
+  // Bounds of the score from the board alone, as docs/certificate.md defines them: lost, won by one move, or limited by the
+  // potential of the open lines (2^stones each).
   std::pair<int, int> bounds_at_sight(const Position& p) const {
     if (has_line(p.opponent)) return {-1, -1};
+    std::int64_t own_potential = 0, opponent_potential = 0;
     bool wins = false;
-    for_each_bit(legal(p), [&](int square) { wins = wins || has_line(p.own | only<MoveSet>(square)); });
+    for (int direction = 0; direction < 4; ++direction)
+      for_each_bit(starts_[direction], [&](int start) {
+        int own = 0, opponent = 0;
+        for (int i = 0, square = start; i < line(); ++i, square += steps()[direction])
+          own += contains(p.own, square), opponent += contains(p.opponent, square);
+        if (own == 0) opponent_potential += std::int64_t{1} << opponent;
+        if (opponent == 0) own_potential += std::int64_t{1} << own;
+        wins = wins || (opponent == 0 && own == line() - 1);
+      });
     if (wins) return {1, 1};
-    return {has_line(board_ & ~p.own) ? -1 : 0, has_line(board_ & ~p.opponent) ? 1 : 0};
+    const std::int64_t full = std::int64_t{1} << line();
+    return {opponent_potential < full ? 0 : -1, 2 * own_potential < full ? 0 : 1};
   }
 
   constexpr int empties(const Position& p) const { return squares() - count(p.own | p.opponent); }

@@ -1,0 +1,52 @@
+// A file that appears whole or not at all.
+#pragma once
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace rlscout {
+
+// Opened beside its place at once, so that a place that cannot be written is known before the work begins; put there by
+// commit(), removed by discard(). Throws std::invalid_argument naming the path and the system's reason.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path) : path_(std::move(path)), part_(path_ + ".part") {
+    file_ = std::fopen(part_.c_str(), "wb");
+    if (file_ == nullptr) fail();
+  }
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile() { discard(); }
+
+  void discard() {
+    if (file_ == nullptr) return;
+    std::fclose(std::exchange(file_, nullptr));
+    std::remove(part_.c_str());
+  }
+
+  void commit(std::string_view content) {
+    const bool written = std::fwrite(content.data(), 1, content.size(), file_) == content.size();
+    const int write_error = errno;
+    const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
+    if (written && closed && std::rename(part_.c_str(), path_.c_str()) == 0) return;
+    if (!written) errno = write_error;
+    fail();
+  }
+
+ private:
+  [[noreturn]] void fail() {
+    const std::string reason = std::strerror(errno);
+    std::remove(part_.c_str());
+    throw std::invalid_argument("cannot write '" + path_ + "': " + reason);
+  }
+
+  std::string path_, part_;
+  std::FILE* file_ = nullptr;
+};
+
+}  // namespace rlscout
