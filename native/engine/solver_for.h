@@ -69,7 +69,7 @@ class SolverFor : public Solver {
             proven_.lower,
             proven_.upper,
             at.ply,
-            walk_ ? walk_->done() : at.done};
+            walk_ ? walk_->done() : at.done.load()};
   }
 
   bool wait(double seconds) override { return job_.wait(seconds); }

@@ -47,7 +47,7 @@ def write(
         ("othello4:parallel", "empties", -4, 0),
         ("mnk:3,3,3", "empties", 0, 0),
         ("mnk:4,3,3", "empties", 1, 3),
-        ("mnk:2,2,3", "empties", 0, 0),
+        ("mnk:3,2,3", "empties", 0, 0),
     ],
 )
 @pytest.mark.parametrize("ordering", ["static", "random"])
@@ -76,37 +76,31 @@ def random_position(rules: Any, empties: int, seed: int) -> Any:
 
 @pytest.mark.parametrize(
     ("game", "empties", "leaf_empties"),
-    [("othello6", 10, 4), ("othello8", 9, 4), ("mnk:5,4,4", 12, 5), ("mnk:9,9,5", 60, 6), ("mnk:3,7,3", 14, 0)],
+    [("othello6", 10, 4), ("othello8", 9, 4), ("mnk:5,4,4", 12, 5), ("mnk:3,7,3", 14, 0)],
 )
 def test_random_positions(game: str, empties: int, leaf_empties: int, tmp_path: Path) -> None:
-    """With a table of one megabyte, and for either colour. On 9x9 the position is drawn or won by rule: see the bounds."""
+    """With a table of one megabyte, and for either colour."""
     path = tmp_path / "random.cert"
     rules = engine(game)
-    written = 0
     for seed in range(6):
         position = random_position(rules, empties, seed)
-        if game == "mnk:9,9,5" and rules.phase(position[None])[0] != 2:
-            continue
         result = write(rules, path, None, leaf_empties, position, first_to_move=seed % 2 == 0, table_mb=1)
         assert result["status"] == "proven"
         checked = run_both(native_checker(), path, LIMITS)
         assert checked["verdict"] == "valid"
         assert checked["position"] == rules.to_text(position, seed % 2 == 0)
-        written += 1
-    assert written > 0
 
 
 def test_many_words(tmp_path: Path) -> None:
-    """A board of two words with one square left of a line, folded by symmetry as the checkers do."""
+    """A board of two words: X makes two open threes at once, and what the proof needs is folded as the checkers do."""
     rules = engine("mnk:9,9,5")
-    rows = ["XXOO-XXOO", "OOXXOOXXO", "XXOOXXOO-", "OOXXOOXXO", "-XOOXXOOX", "OOXXOOXXO", "XXOO-XOOX", "OOXXOOXXO", "XXOOX--OX"]
-    text = "".join(rows)
-    side = "X" if text.count("X") == text.count("O") else "O"
-    position, first = rules.from_text(f"{text} {side}")
+    rows = ["O-------O", "---------", "---------", "---------", "---XX----", "-----X---", "-----X---", "---------", "O-------O"]
+    position, first = rules.from_text("".join(rows) + " X")
     path = tmp_path / "wide.cert"
-    assert write(rules, path, None, 1, position, first)["status"] == "proven"
+    assert write(rules, path, None, 0, position, first)["status"] == "proven"
     checked = run_both(native_checker(), path)
-    assert checked["verdict"] == "valid"
+    assert (checked["verdict"], checked["lower"]) == ("valid", 1)
+    assert checked["witnesses"] > 50
 
 
 def test_one_bound(tmp_path: Path) -> None:
