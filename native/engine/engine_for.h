@@ -27,11 +27,11 @@ template <Game G>
 std::uint64_t perft(const G& game, const typename G::Position& position, int depth) {
   if (depth == 0) return 1;
   const auto moves = game.legal(position);
-  if (!any(moves))
-    return game.phase(position) == Phase::kOver ? 1 : perft(game, game.play(position, kPass), depth - 1);
+  if (!any(moves)) return game.phase(position) == Phase::kOver ? 1 : perft(game, game.play(position, kPass), depth - 1);
   if (depth == 1) return static_cast<std::uint64_t>(count(moves));
   std::uint64_t leaves = 0;
-  for_each_bit(moves, [&](int move) { leaves += perft(game, game.play(position, static_cast<Move>(move)), depth - 1); });
+  for_each_bit(moves,
+               [&](int move) { leaves += perft(game, game.play(position, static_cast<Move>(move)), depth - 1); });
   return leaves;
 }
 
@@ -61,18 +61,18 @@ class EngineFor : public Engine {
 
   void legal(Words positions, std::span<std::uint64_t> moves) const override {
     for (std::size_t i = 0; i < size(positions); ++i)
-      game_.pack_moves(game_.legal(at(positions, i)), &moves[i * kWords]);
+      game_.pack_moves(game_.legal(checked(positions, i)), &moves[i * kWords]);
   }
 
   void phase(Words positions, std::span<std::uint8_t> phases) const override {
     for (std::size_t i = 0; i < size(positions); ++i)
-      phases[i] = static_cast<std::uint8_t>(game_.phase(at(positions, i)));
+      phases[i] = static_cast<std::uint8_t>(game_.phase(checked(positions, i)));
   }
 
   void play(Words positions, std::span<const std::int32_t> moves, std::span<std::uint64_t> next) const override {
     for (std::size_t i = 0; i < size(positions); ++i) {
       const Position position = checked(positions, i);
-      game_.pack(game_.play(position, legal_move(position, moves[i])), &next[i * 2 * kWords]);
+      game_.pack(game_.play(position, legal_move(position, moves[i], i)), &next[i * 2 * kWords]);
     }
   }
 
@@ -91,13 +91,13 @@ class EngineFor : public Engine {
       if (symmetries[i] >= game_.symmetries())
         throw std::invalid_argument("symmetry " + std::to_string(symmetries[i]) + " of position " + std::to_string(i) +
                                     ": " + info_.name + " has 0 to " + std::to_string(game_.symmetries() - 1));
-      game_.pack(game_.transform(at(positions, i), symmetries[i]), &images[i * 2 * kWords]);
+      game_.pack(game_.transform(checked(positions, i), symmetries[i]), &images[i * 2 * kWords]);
     }
   }
 
   void canonical(Words positions, std::span<std::uint64_t> images, std::span<std::uint8_t> symmetries) const override {
     for (std::size_t i = 0; i < size(positions); ++i) {
-      const auto least = rlscout::canonical(game_, at(positions, i));
+      const auto least = rlscout::canonical(game_, checked(positions, i));
       game_.pack(least.position, &images[i * 2 * kWords]);
       symmetries[i] = static_cast<std::uint8_t>(least.symmetry);
     }
@@ -116,9 +116,7 @@ class EngineFor : public Engine {
     const char own = first_to_move ? 'X' : 'O', opponent = first_to_move ? 'O' : 'X';
     std::string text;
     for (int square = 0; square < info_.squares; ++square)
-      text += packed_contains(&position[0], square)        ? own
-              : packed_contains(&position[kWords], square) ? opponent
-                                                           : '-';
+      text += packed_contains(&position[0], square) ? own : packed_contains(&position[kWords], square) ? opponent : '-';
     return text + ' ' + own;
   }
 
@@ -132,9 +130,9 @@ class EngineFor : public Engine {
       const char stone = text[square];
       if (stone == '-') continue;
       if (stone != 'X' && stone != 'O')
-        throw std::invalid_argument("position '" + std::string(text) + "' has '" + stone + "' on " +
-                                    square_name(static_cast<int>(square), info_.columns) + ": " + info_.name +
-                                    " takes " + shape);
+        throw std::invalid_argument("position '" + std::string(text) + "': on " +
+                                    square_name(static_cast<int>(square), info_.columns) + " is something else; " +
+                                    info_.name + " takes " + shape);
       packed[(stone == text.back() ? 0 : kWords) + square / 64] |= std::uint64_t{1} << square % 64;
     }
     checked(packed, 0);
@@ -142,6 +140,7 @@ class EngineFor : public Engine {
   }
 
   std::uint64_t perft(Words position, int depth) const override {
+    if (depth < 0) throw std::invalid_argument("perft of depth " + std::to_string(depth) + ": allowed are 0 and more");
     return rlscout::perft(game_, checked(position, 0), depth);
   }
 
@@ -155,45 +154,43 @@ class EngineFor : public Engine {
 
  protected:
   static std::size_t size(Words positions) { return positions.size() / (2 * kWords); }
-  Position at(Words positions, std::size_t i) const { return game_.unpack(&positions[i * 2 * kWords]); }
 
   // The position, after checking that its stones can stand so.
   Position checked(Words positions, std::size_t i) const {
     const std::uint64_t* packed = &positions[i * 2 * kWords];
-    const std::string which = "position " + std::to_string(i);
+    const auto which = [&] { return "position " + std::to_string(i); };
     for (int word = 0; word < kWords; ++word) {
       const int used = std::min(64, info_.squares - 64 * word);
       const std::uint64_t board = used == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << used) - 1;
       if ((packed[word] | packed[kWords + word]) & ~board)
-        throw std::invalid_argument(which + " has stones off the board: " + info_.name + " has " +
+        throw std::invalid_argument(which() + " has stones off the board: " + info_.name + " has " +
                                     std::to_string(info_.squares) + " squares");
       if (packed[word] & packed[kWords + word])
-        throw std::invalid_argument(which + " has stones of both sides on one square");
+        throw std::invalid_argument(which() + " has stones of both sides on one square");
     }
     const Position position = game_.unpack(packed);
     if (const std::string fault = game_.fault(position); !fault.empty())
-      throw std::invalid_argument(which + " cannot be: " + fault);
+      throw std::invalid_argument(which() + " cannot be: " + fault);
     return position;
   }
 
-  // The native move of a square that is legal here.
-  Move legal_move(const Position& position, std::int32_t square) const {
+  // The native move of a square that is legal in position i of a batch.
+  Move legal_move(const Position& position, std::int32_t square, std::size_t i) const {
     const Phase phase = game_.phase(position);
     if (square == kPass && phase == Phase::kPass) return kPass;
     if (square >= 0 && square < info_.squares && contains(game_.legal(position), game_.move_at(square)))
       return game_.move_at(square);
     std::string allowed;
-    for_each_bit(game_.legal(position), [&](int move) {
-      allowed += ' ' + square_name(game_.square(static_cast<Move>(move)), info_.columns);
-    });
+    for_each_bit(game_.legal(position),
+                 [&](int move) { allowed += ' ' + square_name(game_.square(static_cast<Move>(move)), info_.columns); });
     if (phase == Phase::kPass) allowed = " only a pass";
     if (phase == Phase::kOver) allowed = " nothing, the game is over";
     const bool on_board = square >= 0 && square < info_.squares;
     throw std::invalid_argument("illegal move " +
-                                (on_board      ? square_name(square, info_.columns)
+                                (on_board          ? square_name(square, info_.columns)
                                  : square == kPass ? std::string("pass")
                                                    : std::to_string(square)) +
-                                ": allowed is" + allowed);
+                                " in position " + std::to_string(i) + ": allowed is" + allowed);
   }
 
   G game_;

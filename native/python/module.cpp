@@ -165,6 +165,8 @@ void bind_rules(nb::class_<Engine>& engine) {
            [](const Engine& e, In<std::int32_t> scores, float margin) {
              if (scores.ndim() != 1)
                throw std::invalid_argument("scores of shape " + shape_text(scores) + ": [B] is allowed");
+             if (!(margin >= 0.0f && margin <= 1.0f))
+               throw std::invalid_argument("margin " + std::to_string(margin) + ": 0 to 1 is allowed");
              std::vector<float> values(scores.size());
              for (std::size_t i = 0; i < values.size(); ++i) values[i] = e.value_of(scores.data()[i], margin);
              return to_numpy(std::move(values), {scores.shape(0)});

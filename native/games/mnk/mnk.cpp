@@ -34,7 +34,7 @@ bool parse(std::string_view text, int (&numbers)[3]) {
 std::unique_ptr<Engine> make_mnk(std::string_view name, std::string_view) {
   constexpr std::string_view kPrefix = "mnk:";
   if (!name.starts_with(kPrefix)) return nullptr;
-  int numbers[3];
+  int numbers[3] = {};
   const bool read = parse(name.substr(kPrefix.size()), numbers);
   const auto [columns, rows, line] = numbers;
   if (!read || columns < 1 || rows < 1 || columns > kMaxSide || rows > kMaxSide || line < 2 ||

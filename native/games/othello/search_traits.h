@@ -22,7 +22,8 @@ class SearchTraits<othello::Othello<N>> {
     Position position;
     std::uint64_t moves;  // legal moves of the side to move; not filled in at kLeafEmpties and below
   };
-  using ChildList = Children<Node, 34>;  // 33 moves at once are the most known on 8x8
+  // No game is known to reach more than 33 moves at once, but a position given by a user can have more.
+  using ChildList = Children<Node, N * N>;
 
   static constexpr int kLeafEmpties = 4;
   static constexpr int kLocalEmpties = 8;

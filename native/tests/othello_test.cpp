@@ -1,0 +1,64 @@
+#include "games/othello/othello.h"
+
+#include <doctest/doctest.h>
+
+#include <bit>
+#include <cstdint>
+
+#include "core/random.h"
+#include "games/othello/search_traits.h"
+
+namespace rlscout {
+namespace {
+
+using othello::Othello;
+using othello::Position;
+
+// Follows one ray after the other, square by square.
+std::uint64_t plain_flips(std::uint64_t own, std::uint64_t opponent, int move) {
+  std::uint64_t flipped = 0;
+  for (int down = -1; down <= 1; ++down)
+    for (int right = -1; right <= 1; ++right) {
+      std::uint64_t bracket = 0;
+      int row = move / 8 + down, column = move % 8 + right;
+      for (; row >= 0 && row < 8 && column >= 0 && column < 8; row += down, column += right) {
+        const std::uint64_t disc = std::uint64_t{1} << (8 * row + column);
+        if ((own & disc) != 0) flipped |= bracket;
+        if ((opponent & disc) == 0) break;
+        bracket |= disc;
+      }
+    }
+  return flipped;
+}
+
+TEST_CASE("flips and moves of any 8x8 board are those of a walk along the rays") {
+  Random random(4);
+  for (int i = 0; i < 2000; ++i) {
+    const std::uint64_t occupied = i % 2 == 0 ? random() | random() : random();
+    const std::uint64_t own = occupied & random(), opponent = occupied & ~own;
+    std::uint64_t moves = 0;
+    for (int move = 0; move < 64; ++move) {
+      if ((occupied >> move & 1) != 0) continue;
+      const std::uint64_t flipped = plain_flips(own, opponent, move);
+      CHECK(othello::flipped_discs(own, opponent, move) == flipped);
+      if (flipped != 0) moves |= std::uint64_t{1} << move;
+    }
+    CHECK(othello::legal_moves(own, opponent, Othello<8>::kBoard) == moves);
+  }
+}
+
+// From a random search: no game reaches it, but a user may ask for it.
+TEST_CASE("a position with 35 moves is expanded whole") {
+  const Othello<8> game;
+  const Position position{0x0214642020340402u, 0x0462124014426a00u};
+  REQUIRE(std::popcount(game.legal(position)) == 35);
+  using Traits = SearchTraits<Othello<8>>;
+  Traits traits(game);
+  Traits::ChildList children;
+  Counters counters;
+  traits.expand(Traits::node(position), 0, children, counters);
+  CHECK(children.size == 35);
+}
+
+}  // namespace
+}  // namespace rlscout
