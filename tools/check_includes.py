@@ -16,7 +16,7 @@ LAYERS = [
     (r"games/[^/]+/[^/]+\.h", r"core/.*|games/{game}/.*|search/search_traits\.h"),
     (r"games/[^/]+/[^/]+\.cpp", r"engine/engine_for\.h|games/{game}/.*"),
     (r"verify/[^/]+\.(h|cpp)", r"verify/.*"),
-    (r"python/module\.cpp", r"engine/engine\.h"),
+    (r"python/module\.cpp", r"engine/\w+(?<!_for)\.h"),
     (r"python/cpu\.cpp", r"(?!)"),
     (r"tests/[^/]+\.(h|cpp)", r".*"),
 ]
