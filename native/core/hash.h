@@ -13,6 +13,8 @@ constexpr std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-constexpr std::uint64_t combine(std::uint64_t hash, std::uint64_t word) { return mix(hash + 0x9e3779b97f4a7c15u + word); }
+constexpr std::uint64_t combine(std::uint64_t hash, std::uint64_t word) {
+  return mix(hash + 0x9e3779b97f4a7c15u + word);
+}
 
 }  // namespace rlscout

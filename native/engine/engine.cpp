@@ -4,10 +4,10 @@
 
 // Generated from the folders of native/games: RLSCOUT_GAME(name) for each.
 // A folder defines these two; make_<name> returns null for a name that is not of its family.
-#define RLSCOUT_GAME(game)                                                            \
-  namespace rlscout {                                                                 \
+#define RLSCOUT_GAME(game)                                                              \
+  namespace rlscout {                                                                   \
   std::unique_ptr<Engine> make_##game(std::string_view name, std::string_view scoring); \
-  std::pair<std::string, std::string> describe_##game();                              \
+  std::pair<std::string, std::string> describe_##game();                                \
   }
 #include "games_list.inc"
 #undef RLSCOUT_GAME

@@ -50,7 +50,8 @@ std::unique_ptr<Engine> make_mnk(std::string_view name, std::string_view) {
 }
 
 std::pair<std::string, std::string> describe_mnk() {
-  return {"mnk:M,N,K", "m,n,k games on boards of up to 15x15: K or more in a line win (tictactoe is mnk:3,3,3, gomoku8 mnk:8,8,5)"};
+  return {"mnk:M,N,K",
+          "m,n,k games on boards of up to 15x15: K or more in a line win (tictactoe is mnk:3,3,3, gomoku8 mnk:8,8,5)"};
 }
 
 }  // namespace rlscout

@@ -25,7 +25,8 @@ std::unique_ptr<Engine> make_othello(std::string_view name, std::string_view sco
 }
 
 std::pair<std::string, std::string> describe_othello() {
-  return {"othello4|othello6|othello8[:parallel]", "Othello on 4x4, 6x6 and 8x8 boards; :parallel for the parallel start"};
+  return {"othello4|othello6|othello8[:parallel]",
+          "Othello on 4x4, 6x6 and 8x8 boards; :parallel for the parallel start"};
 }
 
 }  // namespace rlscout
