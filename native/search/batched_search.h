@@ -133,47 +133,51 @@ class BatchedSearch {
 
  private:
   using Deadline = std::chrono::time_point<std::chrono::steady_clock, std::chrono::duration<double>>;
-  static constexpr std::size_t kTogether = 8;  // trees walked in turn
+  static constexpr std::size_t kTogether = 16;  // trees walked in turn
   static constexpr int kStepsBetweenClocks = 4096;
 
   std::size_t first_slot(int part) const {
     return slots_.size() * static_cast<std::size_t>(part) / static_cast<std::size_t>(pool_.parts());
   }
 
-  // Steps the games of one thread until none can go on, or the deadline.
   void advance(int part, Deadline deadline) {
-    auto& scratch = scratch_[static_cast<std::size_t>(part)];
-    std::vector<Slot*> searching;
-    for (std::size_t i = first_slot(part); i < first_slot(part + 1); ++i)
-      if (slots_[i].state() == State::kSearching) searching.push_back(&slots_[i]);
-    // Rollout players never wait: a game after the other keeps one tree in the cache.
-    const bool all_rollouts =
-        std::count(shared_.options.players.begin(), shared_.options.players.end(), Player::kNetwork) == 0;
-    const std::size_t together = all_rollouts ? 1 : kTogether;
-    for (bool left = true; left && std::chrono::steady_clock::now() < deadline;) {
+    const auto& players = shared_.options.players;
+    if (std::count(players.begin(), players.end(), Player::kNetwork) == 0)
+      play_rollouts(part, deadline);
+    else
+      walk_to_leaves(part, deadline);
+  }
+
+  // Without a network no game ever waits: each has its turn with the cache to itself.
+  void play_rollouts(int part, Deadline deadline) {
+    for (bool left = true; left;) {
       left = false;
-      for (std::size_t i = 0; i < searching.size(); i += together) {
-        const std::size_t size = std::min(together, searching.size() - i);
-        left |= walk_together({&searching[i], size}, scratch);
-        if (std::chrono::steady_clock::now() >= deadline) break;
+      for (std::size_t i = first_slot(part); i < first_slot(part + 1); ++i) {
+        int steps = kStepsBetweenClocks;
+        while (steps > 0 && slots_[i].state() == State::kSearching)
+          slots_[i].step(scratch_[static_cast<std::size_t>(part)]), --steps;
+        left |= slots_[i].state() == State::kSearching;
+        if (std::chrono::steady_clock::now() >= deadline) return;
       }
     }
   }
 
-  // True where a game can go on still.
-  static bool walk_together(std::span<Slot*> slots, Tree<G>& scratch) {
+  // Walks down kTogether trees at once, one ply each in turn; where a walk ends with a leaf, the next tree comes in.
+  void walk_to_leaves(int part, Deadline deadline) {
     Slot* walking[kTogether];
-    std::size_t count = 0;
-    for (Slot* slot : slots)
-      if (slot->state() == State::kSearching) walking[count++] = slot;
-    for (int steps = 0; count > 0 && steps < kStepsBetweenClocks; ++steps) {
-      for (std::size_t i = 0; i < count; ++i) walking[i]->prefetch();
+    std::size_t count = 0, next = first_slot(part);
+    const std::size_t end = first_slot(part + 1);
+    for (int steps = 1;; ++steps) {
+      for (; count < kTogether && next < end; ++next)
+        if (slots_[next].state() == State::kSearching) (walking[count++] = &slots_[next])->prefetch();
+      if (count == 0) return;
+      for (std::size_t i = 0; i < count; ++i) walking[i]->prefetch_children();
       std::size_t going_on = 0;
       for (std::size_t i = 0; i < count; ++i)
-        if (walking[i]->step(scratch)) walking[going_on++] = walking[i];
+        if (walking[i]->step(scratch_[static_cast<std::size_t>(part)])) walking[going_on++] = walking[i];
       count = going_on;
+      if (steps % kStepsBetweenClocks == 0 && std::chrono::steady_clock::now() >= deadline) return;
     }
-    return count > 0;
   }
 
   // Calls visit(slot, row, part) for each leaf given out, each on the thread of its slot.

@@ -114,7 +114,8 @@ class GameSlot {
     }
     return next_walk(scratch);
   }
-  void prefetch() const { trees_[static_cast<std::size_t>(player_)].prefetch_children(); }
+  void prefetch() const { trees_[static_cast<std::size_t>(player_)].prefetch(); }
+  void prefetch_children() const { trees_[static_cast<std::size_t>(player_)].prefetch_children(); }
 
   // Writes the waiting leaf: 2W words of the position, W of its legal moves, both under the symmetry of the evaluation.
   void give_leaf(std::uint64_t* position, std::uint64_t* legal) {

@@ -53,8 +53,8 @@ class Tree {
 
   // `expected_nodes` sizes the arenas; they grow where a game needs more.
   Tree(const G& game, const PuctOptions& options, int expected_nodes) : game_(game), options_(options) {
-    nodes_.reserve(static_cast<std::size_t>(expected_nodes) * (sizeof(Node) + 24));
-    groups_.reserve(static_cast<std::size_t>(expected_nodes) / 2);
+    nodes_.reserve(static_cast<std::size_t>(expected_nodes) * sizeof(Node));
+    groups_.reserve(static_cast<std::size_t>(expected_nodes) / 4 + 1);
     path_.resize(static_cast<std::size_t>(game.max_plies()) + 1);
     clear();
   }
@@ -108,10 +108,16 @@ class Tree {
 
   // Asks for the next step's memory ahead of time, while other trees are served.
   void prefetch() const {
-    if (has_root()) __builtin_prefetch(&nodes_[8 * std::size_t{walk_.node}]);
+    if (!has_root()) return;
+    const std::byte* node = &nodes_[8 * std::size_t{walk_.node}];
+    __builtin_prefetch(node);
+    __builtin_prefetch(node + sizeof(Node) - 1);  // it may straddle two lines
   }
   void prefetch_children() const {
-    if (has_root()) __builtin_prefetch(&groups_[node_at(walk_.node).groups]);
+    if (!has_root()) return;
+    const Node& node = node_at(walk_.node);
+    const Group* group = &groups_[node.groups];
+    for (int left = node.opened; left > 0; left -= 4) __builtin_prefetch(group++);
   }
 
   // Where the walk ended.
@@ -243,6 +249,7 @@ class Tree {
   using Floats = float __attribute__((vector_size(16)));
   using Ints = std::int32_t __attribute__((vector_size(16)));
   using Codes = PriorCode __attribute__((vector_size(8)));
+  using Words4 = std::uint32_t __attribute__((vector_size(16)));
 
   Node& node_at(std::uint32_t offset) {
     return *std::launder(reinterpret_cast<Node*>(&nodes_[8 * std::size_t{offset}]));
@@ -256,6 +263,17 @@ class Tree {
   int visits_of(std::uint32_t child) const { return groups_[child / 4].visits[child % 4]; }
   Move move_of(std::uint32_t child) const { return groups_[child / 4].move[child % 4]; }
   std::uint32_t node_of(std::uint32_t child) const { return groups_[child / 4].node[child % 4]; }
+
+  // Of a node with its priors, which are padded with kTaken to whole vectors.
+  static std::size_t node_bytes(std::size_t priors) { return sizeof(Node) + (priors + 3) / 4 * 4 * sizeof(PriorCode); }
+
+  // Room for more at the end of an arena, which grows by an eighth: memory is what most trees are short of.
+  template <class T>
+  static void extend(std::vector<T>& arena, std::size_t more) {
+    const std::size_t size = arena.size() + more;
+    if (size > arena.capacity()) arena.reserve(size + size / 8);
+    arena.resize(size);
+  }
 
   // The root's child by this move; 0: none yet.
   std::uint32_t root_child(Move move) const {
@@ -294,11 +312,15 @@ class Tree {
       best = better ? score : best;
       best_index = better ? index : best_index;
     }
-    Choice choice{best[0], best_index[0]};
-    for (int lane = 1; lane < 4; ++lane)
-      if (best[lane] > choice.score || (best[lane] == choice.score && best_index[lane] < choice.index))
-        choice = {best[lane], best_index[lane]};
-    return choice;
+    const auto across = [](Floats a, Floats b) { return a > b ? a : b; };
+    Floats most = across(best, __builtin_shufflevector(best, best, 2, 3, 0, 1));
+    most = across(most, __builtin_shufflevector(most, most, 1, 0, 3, 2));
+    constexpr int kLast = std::numeric_limits<int>::max();
+    Ints first = best == most ? best_index : Ints{kLast, kLast, kLast, kLast};
+    const auto least = [](Ints a, Ints b) { return a < b ? a : b; };
+    first = least(first, __builtin_shufflevector(first, first, 2, 3, 0, 1));
+    first = least(first, __builtin_shufflevector(first, first, 1, 0, 3, 2));
+    return {most[0], first[0]};
   }
 
   bool open_leaf(const Node& node) {
@@ -323,24 +345,51 @@ class Tree {
 
   std::uint32_t add_node(const Position& position, int moves, std::span<const float> priors) {
     const std::size_t offset = nodes_.size();
-    nodes_.resize(offset + (sizeof(Node) + priors.size() * sizeof(PriorCode) + 7) / 8 * 8);
+    extend(nodes_, node_bytes(priors.size()));
     Node& node = *new (&nodes_[offset]) Node{
         position,      0, encode_prior(1.0f / static_cast<float>(moves)), 0, static_cast<std::uint8_t>(moves), 0, 0,
         priors.empty()};
     if (!priors.empty()) {
-      std::transform(priors.begin(), priors.end(), priors_of(node), encode_prior);
+      store_priors(node, priors);
       find_next(node);
     }
     ++node_count_;
     return static_cast<std::uint32_t>(offset / 8);
   }
 
-  // The greatest prior without a child; of equals, the first.
-  static void find_next(Node& node) {
+  // Stores the priors of a new node, four at a time.
+  static void store_priors(Node& node, std::span<const float> priors) {
+    PriorCode* to = priors_of(node);
+    const int moves = node.moves;
+    for (int i = 0; i < moves; i += 4, to += 4) {
+      Floats prior = {};
+      for (int lane = 0; lane < 4; ++lane)
+        if (i + lane < moves) prior[lane] = priors[static_cast<std::size_t>(i + lane)];
+      Codes codes;
+      for (int lane = 0; lane < 4; ++lane) codes[lane] = i + lane < moves ? encode_prior(prior[lane]) : kTaken;
+      __builtin_memcpy(to, &codes, sizeof(codes));
+    }
+  }
+
+  // Finds the greatest prior without a child; of equals, the first. `taken` is the index of one that counts no more, or -1.
+  // Each is compared as one word: its code above, the complement of its index below.
+  static void find_next(Node& node, int taken = -1) {
     const PriorCode* priors = priors_of(node);
-    const PriorCode* next = std::max_element(priors, priors + node.moves);
-    node.next = static_cast<std::uint8_t>(next - priors);
-    node.next_prior = *next;
+    Words4 best = {}, complement = {0xffff, 0xfffe, 0xfffd, 0xfffc};
+    const std::uint32_t without = 0xffffu - static_cast<std::uint32_t>(taken);
+    for (int left = node.moves; left > 0; left -= 4, priors += 4, complement -= 4) {
+      Codes codes;
+      __builtin_memcpy(&codes, priors, sizeof(codes));
+      Words4 word = __builtin_convertvector(codes, Words4) << 16 | complement;
+      word = complement == without ? Words4{} : word;
+      best = word > best ? word : best;
+    }
+    const auto across = [](Words4 x, Words4 y) { return x > y ? x : y; };
+    best = across(best, __builtin_shufflevector(best, best, 2, 3, 0, 1));
+    best = across(best, __builtin_shufflevector(best, best, 1, 0, 3, 2));
+    node.next_prior = static_cast<PriorCode>(best[0] >> 16);
+    node.next = static_cast<std::uint8_t>(0xffffu - (best[0] & 0xffffu));
+    if (taken >= 0) priors_of(node)[taken] = kTaken;
   }
 
   // Opens the walk's leaf as a child of its parent and ends the path there.
@@ -357,8 +406,7 @@ class Tree {
     if (parent.uniform) {
       ++parent.next;
     } else {
-      priors_of(parent)[parent.next] = kTaken;
-      find_next(parent);
+      find_next(parent, parent.next);
     }
     path_[depth_++] = child | (reference & kSameSide);
   }
@@ -384,7 +432,7 @@ class Tree {
       free_blocks_[size_class] = groups_[block].node[0];
     } else {
       block = static_cast<std::uint32_t>(groups_.size());
-      groups_.resize(groups_.size() + size);
+      extend(groups_, size);
     }
     std::fill_n(&groups_[block], size, Group{{kNone, kNone, kNone, kNone}, {}, {}, {}, {}});
     return block;
@@ -392,9 +440,10 @@ class Tree {
 
   std::uint32_t copy_subtree(const Tree& from, std::uint32_t offset) {
     const Node& node = from.node_at(offset);
-    const std::size_t bytes = (sizeof(Node) + (node.uniform ? 0 : node.moves * sizeof(PriorCode)) + 7) / 8 * 8;
+    const std::size_t bytes = node_bytes(node.uniform ? 0 : node.moves);
     const std::size_t copy = nodes_.size();
-    nodes_.insert(nodes_.end(), &from.nodes_[8 * std::size_t{offset}], &from.nodes_[8 * std::size_t{offset}] + bytes);
+    extend(nodes_, bytes);
+    std::copy_n(&from.nodes_[8 * std::size_t{offset}], bytes, &nodes_[copy]);
     ++node_count_;
     const auto copied = static_cast<std::uint32_t>(copy / 8);
     if (node.capacity == 0) return copied;
