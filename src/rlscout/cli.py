@@ -487,6 +487,7 @@ Try:
   rlscout bench
   rlscout bench strength othello6
   rlscout bench ordering othello6
+  rlscout bench mcts --game gomoku8 --network rollout --sims 1000
 """,
 )
 app.command(bench_app)
@@ -498,6 +499,26 @@ def bench() -> int:
     from rlscout.bench import signature_table
 
     print(signature_table(), end="")
+    return OK
+
+
+@bench_app.command
+def mcts(
+    *,
+    game: str = "othello8",
+    network: Annotated[Literal["rollout", "fake"], Parameter(help="Random rollouts, or answers at once.")] = "fake",
+    sims: Annotated[int, Parameter(help="Simulations a move.")] = 800,
+    games: Annotated[int, Parameter(help="Games in flight.")] = 64,
+    threads: int = 1,
+    seconds: float = 5.0,
+    symmetries: bool = True,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Simulations a CPU second of the native search in self-play, and the memory of a tree."""
+    from rlscout.bench_mcts import measure
+
+    speed = measure(game, network, sims, games, threads, seconds, symmetries)
+    print(speed.json() if json else speed.text())
     return OK
 
 

@@ -1,0 +1,110 @@
+"""How fast the native search is: random rollouts, or a fake network that answers at once.
+
+Seconds are CPU seconds of this process (all threads), so that another process on the machine spoils the figure less;
+wall seconds stand beside them. The fake's answers are drawn once, before the clock starts: policies whose weights are fourth
+powers of uniform draws (a few moves have most of the weight, as a network's), values within 0.3 of zero.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import psutil
+
+from rlscout.games import game as named
+
+ANSWERS = 16
+"""Different batches of answers of the fake network, used in turn."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    game: str
+    network: str  # "rollout" or "fake"
+    simulations: int  # a move
+    games: int  # in flight
+    threads: int
+    sims_per_s: float
+    evaluations_per_s: float  # leaves given to the fake network; 0 for rollouts
+    moves_per_s: float
+    bytes_per_tree: float  # growth of resident memory over the number of games in flight
+    nodes_per_tree: float  # when the time was over
+    seconds: float  # CPU
+    wall_seconds: float
+
+    def json(self) -> str:
+        return json.dumps(asdict(self))
+
+    def text(self) -> str:
+        return (
+            f"{self.game}, {self.network}, {self.simulations} simulations a move, {self.games} games, "
+            f"{self.threads} threads: {self.sims_per_s:,.0f} simulations/s, {self.evaluations_per_s:,.0f} evaluations/s, "
+            f"{self.moves_per_s:,.0f} moves/s, {self.bytes_per_tree / 1000:,.0f} kB a tree "
+            f"({self.seconds:.1f} CPU s, {self.wall_seconds:.1f} s)"
+        )
+
+
+def measure(
+    game: str = "othello8",
+    network: Literal["rollout", "fake"] = "fake",
+    simulations: int = 800,
+    games: int = 64,
+    threads: int = 1,
+    seconds: float = 5.0,
+    symmetries: bool = True,
+) -> Speed:
+    """Plays games against itself for `seconds` of wall time.
+
+    Raises ValueError for an unknown game or network and for counts out of range."""
+    if network not in ("rollout", "fake"):
+        raise ValueError(f"network '{network}': 'rollout' and 'fake' are allowed")
+    played = named(game)
+    random = np.random.default_rng(1)
+    policies = (random.random((ANSWERS, games, played.squares), np.float32) ** 4).astype(np.float32)
+    values = (0.6 * random.random((ANSWERS, games), np.float32) - 0.3).astype(np.float32)
+    positions = np.ones((games, 2 * played.words), np.uint64)
+    legal = np.ones((games, played.words), np.uint64)
+    resident = psutil.Process().memory_info().rss
+    search = played.engine.batched_search(
+        {
+            "mode": "selfplay",
+            "players": ["network" if network == "fake" else "rollouts"],
+            "games": games,
+            "simulations": simulations,
+            "temperature_plies": 16,
+            "noise_alpha": 1.0,
+            "noise_weight": 0.25,
+            "symmetries": symmetries,
+            "seed": 1,
+            "threads": threads,
+        }
+    )
+    wall, cpu = time.perf_counter(), time.process_time()
+    turn = 0
+    while (left := seconds - (time.perf_counter() - wall)) > 0:
+        for _ in range(64):  # rounds between looks at the clock
+            if count := search.gather(0, positions, legal, left):
+                search.scatter(0, policies[turn % ANSWERS, :count], values[turn % ANSWERS, :count])
+                turn += 1
+            else:
+                break
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    counters = search.counters()
+    return Speed(
+        played.name,
+        network,
+        simulations,
+        games,
+        threads,
+        sims_per_s=counters["simulations"] / cpu,
+        evaluations_per_s=counters["evaluations"] / cpu,
+        moves_per_s=counters["moves"] / cpu,
+        bytes_per_tree=(psutil.Process().memory_info().rss - resident) / games,
+        nodes_per_tree=counters["nodes"] / games,
+        seconds=cpu,
+        wall_seconds=wall,
+    )
