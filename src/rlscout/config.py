@@ -69,7 +69,7 @@ class SelfplayConfig:
     threads: int = setting(1, "native threads of each search", 1, 1024)
     simulations: int = setting(96, "simulations a move with a network", 1, 10_000_000)
     rollout_simulations: int = setting(
-        200, "simulations a move with random rollouts, before the first network", 1, 10_000_000
+        800, "simulations a move with random rollouts, before the first network", 1, 10_000_000
     )
     noise_alpha: float = setting(
         1.0, "Dirichlet noise over the n legal root moves has parameter alpha * 10 / n; 0: none", 0.0, 100.0
@@ -99,7 +99,7 @@ class TrainConfig:
     """Training of the network, for ever."""
 
     batch: int = setting(256, "samples a step", 1, 1_000_000)
-    learning_rate: float = setting(0.003, "of AdamW, after the warm-up", 1e-7, 10.0)
+    learning_rate: float = setting(0.005, "of AdamW, after the warm-up", 1e-7, 10.0)
     warmup_steps: int = setting(50, "steps over which the learning rate rises from zero", 0, 1_000_000)
     weight_decay: float = setting(0.01, "of AdamW", 0.0, 1.0)
     average_steps: float = setting(
