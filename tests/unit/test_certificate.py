@@ -229,7 +229,9 @@ def test_sanitized(tmp_path: Path) -> None:
     program = tmp_path / "rlscout-verify"
     sources = sorted(str(source) for source in (ROOT / "native/verify").glob("*.cpp"))
     sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    subprocess.run([compiler, "-std=c++20", "-O1", f"-I{ROOT / 'native'}", *sanitizers, *sources, "-o", str(program)], check=True)
+    subprocess.run(
+        [compiler, "-std=c++20", "-O1", f"-I{ROOT / 'native'}", *sanitizers, *sources, "-o", str(program)], check=True
+    )
     fuzz(str(program), tmp_path, seed=2, rounds=200)
 
 
