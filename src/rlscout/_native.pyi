@@ -89,9 +89,7 @@ class SolveProgress(TypedDict):
     done: float  # rough share of the current pass, 0..1
 
 class SolveResult(TypedDict):
-    status: (
-        str  # "proven", "limit" (nodes, seconds or memory), "stopped", "wanted" (hints are missing: see Solver.wanted), "disproved" (a certificate)
-    )
+    status: str  # "proven", "limit" (nodes, seconds or memory), "stopped", "wanted" (hints are missing: see Solver.wanted), "disproved" (a certificate)
     lower: int  # lower <= score <= upper is proven, whatever the status
     upper: int
     best_move: int  # a move proven to reach `lower`; -1: pass, none known or game over

@@ -51,9 +51,7 @@ def write(
     ],
 )
 @pytest.mark.parametrize("ordering", ["static", "random"])
-def test_solved_games(
-    game: str, scoring: str, score: int, leaf_empties: int, ordering: str, tmp_path: Path
-) -> None:
+def test_solved_games(game: str, scoring: str, score: int, leaf_empties: int, ordering: str, tmp_path: Path) -> None:
     path = tmp_path / "solved.cert"
     rules = engine(game, scoring)
     result = write(rules, path, leaf_empties=leaf_empties, ordering=ordering)
@@ -61,7 +59,11 @@ def test_solved_games(
     assert (result["lower"], result["upper"]) == (score, score)
     checked = run_both(native_checker(), path)
     assert checked["verdict"] == "valid"
-    assert (checked["lower"], checked["upper"], checked["position"]) == (score, score, rules.to_text(rules.initial(), True))
+    assert (checked["lower"], checked["upper"], checked["position"]) == (
+        score,
+        score,
+        rules.to_text(rules.initial(), True),
+    )
 
 
 def random_position(rules: Any, empties: int, seed: int) -> Any:
@@ -94,7 +96,17 @@ def test_random_positions(game: str, empties: int, leaf_empties: int, tmp_path: 
 def test_many_words(tmp_path: Path) -> None:
     """A board of two words: X makes two open threes at once, and what the proof needs is folded as the checkers do."""
     rules = engine("mnk:9,9,5")
-    rows = ["O-------O", "---------", "---------", "---------", "---XX----", "-----X---", "-----X---", "---------", "O-------O"]
+    rows = [
+        "O-------O",
+        "---------",
+        "---------",
+        "---------",
+        "---XX----",
+        "-----X---",
+        "-----X---",
+        "---------",
+        "O-------O",
+    ]
     position, first = rules.from_text("".join(rows) + " X")
     path = tmp_path / "wide.cert"
     assert write(rules, path, None, 0, position, first)["status"] == "proven"
