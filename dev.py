@@ -88,7 +88,7 @@ def check_python() -> None:
 
 def check_compiler() -> None:
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
-    compiler = next((path for name in names if (path := shutil.which(name.split()[0]))), None)
+    compiler = next(filter(None, (shutil.which(name.split()[0]) for name in names)), None)
     advice = "Debian, Ubuntu: apt install g++; macOS: xcode-select --install"
     if compiler is None:
         fail(f"a C++20 compiler is needed, and none of {', '.join(names)} is on PATH ({advice}).")
@@ -360,7 +360,7 @@ def execute(command: str, python: str, arguments: list[str]) -> NoReturn:
     start = {
         "run": ["-m", "rlscout", "run"],
         "bench": ["-m", "rlscout", "bench"],
-        "test": ["-m", "pytest", "-m", "not soak"],
+        "test": ["-m", "pytest", "-m", "not soak", "-n", "2", "--dist", "loadfile"],
         "soak": ["-m", "pytest", "-m", "soak"],
     }[command]
     if command in ("test", "soak"):
