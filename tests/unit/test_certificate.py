@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificate_oracle import OracleGame, Writer, assemble, reaches, score_of
+from certificate_oracle import OracleGame, Writer, assemble, bounds_at_sight, reaches, score_of
 from checkers import LIMITS, native_checker, run_both, run_native
 
 import rlscout_verify
+from rlscout_verify import games
 from rlscout_verify.certificate import Limits
 from rlscout_verify.cli import STATUS, main, verify
 
@@ -46,6 +47,22 @@ def test_valid(name: str, scoring: str, score: int, leaf_empties: int, worst: bo
     assert f": score = {score} for X to move" in result["statement"]
     assert result["positions"] >= result["witnesses"] + result["leaves"]
     assert (result["nodes"] > 0) == (result["leaves"] > 0)
+
+
+@pytest.mark.parametrize(("name", "empties"), [("mnk:3,3,3", 7), ("mnk:4,3,3", 8), ("mnk:4,4,4", 8), ("mnk:5,3,4", 9)])
+def test_bounds_at_sight(name: str, empties: int) -> None:
+    """What m,n,k positions show at sight holds for their scores, and is as tight as the oracle's reading of the rule."""
+    oracle, rules, generator = OracleGame(name, "line"), games.game(name, "line"), random.Random(name)
+    seen = Counter[tuple[int, int]]()
+    while seen.total() < 40:
+        root = random_position(oracle, generator, generator.randrange(1, empties))
+        if root is None:
+            continue
+        bounds = rules.bounds_at_sight(games.position_from_text(rules, root)[0])
+        assert bounds == bounds_at_sight(oracle, root)
+        assert bounds[0] <= score_of(oracle, root) <= bounds[1]
+        seen[bounds] += 1
+    assert len(seen) > 1
 
 
 def test_one_bound(tmp_path: Path) -> None:
@@ -128,7 +145,7 @@ def mutations(file: bytes, generator: random.Random) -> Iterator[tuple[str, byte
     numbers = ["lower", "upper", "leaf_empties", "positions", "witnesses", "leaves", "bytes"]
     changes = ["bit", "bit", "bit", "byte", "swap", "cut", "append", "square", "square", "side", "game"]
     changes += ["scoring", "grade", "magic", "drop", "reorder", "crc32", "raw"]
-    games = ["othello4", "othello6", "othello8", "mnk:4,4,4", "mnk:3,3,3", "mnk:9,1,3", "mnk:2,8,2", "mnk:20,1,1", "go"]
+    names = ["othello4", "othello6", "othello8", "mnk:4,4,4", "mnk:3,3,3", "mnk:9,1,3", "mnk:2,8,2", "mnk:20,1,1", "go"]
     while True:
         magic, header, payload = header_of(file)
         kind = generator.choice([*changes, *numbers, *numbers])
@@ -156,7 +173,7 @@ def mutations(file: bytes, generator: random.Random) -> Iterator[tuple[str, byte
         elif kind == "side":
             header["position"] = str(header["position"])[:-1] + generator.choice("XO-")
         elif kind == "game":
-            header["game"] = generator.choice(games)
+            header["game"] = generator.choice(names)
         elif kind == "scoring":
             header["scoring"] = generator.choice(["empties", "discs", "line", "Discs"])
         elif kind == "grade":
