@@ -51,7 +51,7 @@ def verify(
     read or is no certificate at all. Stopped before its end, the answer is not valid."""
     begin = time.monotonic()
     process = subprocess.Popen(
-        [*command(reference), str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command(reference), "--quiet", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     while True:
         try:
