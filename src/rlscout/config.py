@@ -116,7 +116,7 @@ class TrainConfig:
         0.5, "until then it holds this share of all samples ever: the first ones are the worst", 0.01, 1.0
     )
     reuse: float = setting(
-        6.0, "times each new sample is drawn, on average; training waits for self-play beyond", 0.01, 1e6
+        12.0, "times each new sample is drawn, on average; training waits for self-play beyond", 0.01, 1e6
     )
     publish_steps: int = setting(
         50,
