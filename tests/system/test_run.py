@@ -15,7 +15,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rlscout import native
 from rlscout.storage import Store, StoreError, open_store
 
 PATIENCE = 240.0
@@ -84,7 +83,6 @@ def assert_all_end(pids: list[int]) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.skipif(not hasattr(native.Solver, "start_certificate"), reason="built without certificates")
 def test_a_run_outlives_every_kill_and_ends_with_a_checked_proof(sitting: tuple[Path, subprocess.Popen[str]]) -> None:
     data, process = sitting
     wait_for("database", (data / "rlscout.db").exists, process)
