@@ -301,7 +301,7 @@ class StoreWatch:
             return False
         for metric in self.store.read_metrics("step", time.time() - TRAINER_SECONDS)[-1:]:
             self.trained = metric.value * settings.batch / settings.reuse
-        return self.store.sample_counts().last_id > lead * max(settings.min_samples, self.trained)
+        return self.store.sample_counts().last_id > lead * (settings.min_samples + self.trained)
 
     def _look(self, ending: threading.Event) -> None:
         best = patiently(self.store.best_model, ending, log)
