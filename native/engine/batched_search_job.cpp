@@ -48,6 +48,8 @@ void check(const SearchOptions& options) {
   if (options.mode == SearchMode::kDuel && (options.total_games % 2 != 0 || options.first_game % 2 != 0))
     throw std::invalid_argument("a duel of " + std::to_string(options.total_games) + " games from game " +
                                 std::to_string(options.first_game) + ": both must be even, games are played in pairs");
+  // Openings are drawn from pair 0 on, whatever the first game.
+  if (options.mode == SearchMode::kDuel) check_range("first_game", static_cast<double>(options.first_game), 0, 2e6);
   // Analyses may be as long as memory allows; the visits of samples are stored in 16 bits.
   check_range("simulations", options.simulations, 1, options.mode == SearchMode::kAnalysis ? 10'000'000 : 65'535);
   check_range("c_puct", options.c_puct, 0, 1000);

@@ -51,10 +51,11 @@ class Tree {
  public:
   using Position = typename G::Position;
 
-  // `expected_nodes` sizes the arenas; they grow where a game needs more.
+  // Address space for `expected_nodes` nodes is set aside, so that arenas stay where they are; memory is taken as nodes come.
   Tree(const G& game, const PuctOptions& options, int expected_nodes) : game_(game), options_(options) {
-    nodes_.reserve(static_cast<std::size_t>(expected_nodes) * sizeof(Node));
-    groups_.reserve(static_cast<std::size_t>(expected_nodes) / 4 + 1);
+    const auto expected = static_cast<std::size_t>(std::min(expected_nodes, kMostReserved));
+    nodes_.reserve(expected * node_bytes(static_cast<std::size_t>(game.columns() * game.rows())));
+    groups_.reserve(expected + expected / 4 + 1);
     path_.resize(static_cast<std::size_t>(game.max_plies()) + 1);
     clear();
   }
@@ -73,7 +74,7 @@ class Tree {
   float root_value() const { return root_value_; }
   std::size_t nodes() const { return node_count_; }
   std::size_t bytes() const {
-    return nodes_.capacity() + groups_.capacity() * sizeof(Group) + path_.capacity() * sizeof(path_[0]) + sizeof(*this);
+    return nodes_.size() + groups_.size() * sizeof(Group) + path_.size() * sizeof(path_[0]) + sizeof(*this);
   }
 
   void start_walk() {
@@ -207,7 +208,8 @@ class Tree {
  private:
   static constexpr std::uint32_t kSameSide = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kOver = kSameSide - 1;
-  static constexpr int kClasses = 7;  // blocks of 1, 2, 4, ... 64 groups
+  static constexpr int kMostReserved = 1 << 14;  // nodes
+  static constexpr int kClasses = 7;             // blocks of 1, 2, 4, ... 64 groups
 
   struct Node {
     Position position;
@@ -267,7 +269,7 @@ class Tree {
   // Of a node with its priors, which are padded with kTaken to whole vectors.
   static std::size_t node_bytes(std::size_t priors) { return sizeof(Node) + (priors + 3) / 4 * 4 * sizeof(PriorCode); }
 
-  // Room for more at the end of an arena, which grows by an eighth: memory is what most trees are short of.
+  // Room for more at the end of an arena; beyond what was set aside it grows by an eighth.
   template <class T>
   static void extend(std::vector<T>& arena, std::size_t more) {
     const std::size_t size = arena.size() + more;

@@ -84,7 +84,7 @@ struct RootStatistics {
 struct SearchCounters {
   std::int64_t simulations = 0, evaluations = 0, rollouts = 0, moves = 0, games = 0;
   std::int64_t nodes = 0;       // in the trees now
-  std::int64_t tree_bytes = 0;  // memory held by the trees
+  std::int64_t tree_bytes = 0;  // bytes that these take
 };
 
 }  // namespace rlscout

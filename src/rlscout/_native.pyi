@@ -192,7 +192,7 @@ class SearchCounters(TypedDict):
     moves: int
     games: int
     nodes: int  # in the trees now
-    tree_bytes: int  # memory that the trees hold now, used or not
+    tree_bytes: int  # bytes that these take
 
 class BatchedSearch:
     """Many games, one tree each (a duel: one for each player), one leaf per tree and round. Every option holds in every mode.

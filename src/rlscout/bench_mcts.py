@@ -92,6 +92,7 @@ def measure(
                 turn += 1
             else:
                 break
+        search.take_games()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     counters = search.counters()
     return Speed(
