@@ -8,31 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from networks import flat_network
 
 from rlscout.cli import execute
-from rlscout.config import NetworkConfig
-from rlscout.network import Header, Network, shapes
-
-OTHELLO4_LATE = "XOOO-XXOXXOO-XO- X"
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     status = execute(arguments)
     captured = capsys.readouterr()
     return status, captured.out, captured.err
-
-
-def fresh_network(path: Path, game: str, rows: int, columns: int) -> Path:
-    """A network file whose weights are all zero: every move alike, every position a draw."""
-    import numpy as np
-
-    header = Header(game, rows, columns, NetworkConfig(blocks=1, channels=4))
-    weights = {name: np.zeros(shape, np.float32) for name, shape in shapes(header).items()}
-    for name, tensor in weights.items():
-        if name.endswith("running_var"):
-            tensor += 1
-    path.write_bytes(Network(header, weights).to_bytes())
-    return path
 
 
 def test_perft_ends_with_the_count_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +79,8 @@ def test_a_limit_prints_bounds(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_network_orders_and_does_not_decide(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    model = fresh_network(tmp_path / "zero.safetensors", "othello4", 4, 4)
+    model = tmp_path / "flat.safetensors"
+    model.write_bytes(flat_network("othello4"))
     status, out, _ = run(capsys, "solve", "othello4", "--model", str(model), "--json")
     answer = json.loads(out)
     assert (status, answer["score"], answer["ordering"]) == (0, -10, "network")
@@ -166,7 +151,8 @@ def test_bad_input_is_one_clear_line(
 
 
 def test_a_network_of_another_game_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    model = fresh_network(tmp_path / "zero.safetensors", "othello4", 4, 4)
+    model = tmp_path / "flat.safetensors"
+    model.write_bytes(flat_network("othello4"))
     status, _, err = run(capsys, "solve", "othello6", "--model", str(model))
     assert (status, "this network plays othello4, not othello6" in err) == (2, True)
     model.write_bytes(model.read_bytes()[:100])
