@@ -56,6 +56,10 @@ class Engine {
   // Leaves at `depth` plies; a pass is a ply, a finished game is one leaf.
   virtual std::uint64_t perft(Words position, int depth) const = 0;
 
+  // All zero where the game has no pattern tables; else the weights of its stage that apply to each position: B * features.
+  virtual PatternShape pattern_shape() const = 0;
+  virtual void pattern_features(Words positions, std::span<std::int32_t> indices) const = 0;
+
   virtual std::unique_ptr<Solver> solver(const SolverOptions& options) const = 0;
   virtual std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const = 0;
 };

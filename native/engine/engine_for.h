@@ -144,6 +144,25 @@ class EngineFor : public Engine {
     return rlscout::perft(game_, checked(position, 0), depth);
   }
 
+  PatternShape pattern_shape() const override {
+    if constexpr (requires { typename SearchTraits<G>::Patterns; }) {
+      using Patterns = typename SearchTraits<G>::Patterns;
+      return {Patterns::kFirstStage, Patterns::kStages, Patterns::kStageSize, Patterns::kFeatures};
+    }
+    return {};
+  }
+
+  void pattern_features([[maybe_unused]] Words positions,
+                        [[maybe_unused]] std::span<std::int32_t> indices) const override {
+    if constexpr (requires { typename SearchTraits<G>::Patterns; }) {
+      for (std::size_t i = 0; i < size(positions); ++i) {
+        const Position position = checked(positions, i);
+        const auto features = SearchTraits<G>::Patterns::features(position, game_.legal(position));
+        std::copy(features.begin(), features.end(), &indices[i * features.size()]);
+      }
+    }
+  }
+
   std::unique_ptr<Solver> solver(const SolverOptions& options) const override {
     return std::make_unique<SolverFor<G>>(game_, info_, options);
   }

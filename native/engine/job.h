@@ -1,6 +1,7 @@
 // One long call on a thread of its own: started, polled, stopped, waited for.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -8,6 +9,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace rlscout {
 
@@ -43,12 +45,15 @@ class Job {
   // True when the work has ended; rethrows what it threw.
   bool wait(double seconds) {
     std::unique_lock lock(mutex_);
-    const bool done = ended_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return !running_; });
+    const bool done =
+        ended_.wait_for(lock, std::chrono::duration<double>(std::min(seconds, kForever)), [this] { return !running_; });
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     return done;
   }
 
  private:
+  static constexpr double kForever = 1e8;  // seconds; more would overflow the clock
+
   void join() {
     if (thread_.joinable()) thread_.join();
   }

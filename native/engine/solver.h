@@ -21,6 +21,13 @@ struct SolverOptions {
   std::uint64_t seed = 0;           // of the random ordering
   int hint_ply = 0;                 // positions at this ply below the root and above wait for hints; 0: none does
   bool statistics = false;
+  std::vector<std::int32_t>
+      patterns;  // weights of a pattern table [stages * stage_size], see Engine::pattern_shape; empty: none
+};
+
+// Where a game has pattern tables: one table per number of empties, the indices of `features` weights to a position.
+struct PatternShape {
+  int first_stage = 0, stages = 0, stage_size = 0, features = 0;
 };
 
 struct SolveProgress {

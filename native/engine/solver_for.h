@@ -27,7 +27,7 @@ class SolverFor : public Solver {
 
  public:
   SolverFor(const G& game, const GameInfo& info, const SolverOptions& options)
-      : game_(game), info_(info), search_(game, checked(options)) {}
+      : game_(game), info_(info), search_(game, checked(options), knowledge(options)) {}
 
   ~SolverFor() override { stop(); }
 
@@ -146,6 +146,14 @@ class SolverFor : public Solver {
     result.best_move = -1;
     count(result, budget);
     result_ = std::move(result);
+  }
+
+  static typename AlphaBeta<G>::Knowledge knowledge(const SolverOptions& options) {
+    if (options.patterns.empty()) return {};
+    if constexpr (requires { typename SearchTraits<G>::Patterns; })
+      return std::make_shared<const typename SearchTraits<G>::Patterns>(options.patterns);
+    else
+      throw std::invalid_argument("patterns: this game has no pattern tables");
   }
 
   void solve(const Position& position, Bounds window, Budget& budget) {

@@ -5,6 +5,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -178,6 +179,22 @@ void bind_rules(nb::class_<Engine>& engine) {
              auto [packed, first_to_move] = e.from_text(text);
              const std::size_t size = packed.size();
              return std::make_pair(to_numpy(std::move(packed), {size}), first_to_move);
+           })
+      .def_prop_ro("pattern_shape",
+                   [](const Engine& e) {
+                     const PatternShape shape = e.pattern_shape();
+                     return std::make_tuple(shape.first_stage, shape.stages, shape.stage_size, shape.features);
+                   })
+      .def("pattern_features",
+           [](const Engine& e, In<std::uint64_t> positions) {
+             const Words words = positions_of(e, positions);
+             const auto features = static_cast<std::size_t>(e.pattern_shape().features);
+             std::vector<std::int32_t> indices(positions.shape(0) * features);
+             {
+               nb::gil_scoped_release release;
+               e.pattern_features(words, indices);
+             }
+             return to_numpy(std::move(indices), {positions.shape(0), features});
            })
       .def("perft", [](const Engine& e, In<std::uint64_t> position, int depth) {
         const Words packed = position_of(e, position);
@@ -367,6 +384,10 @@ SolverOptions solver_options(const nb::dict& given) {
       set(options.hint_ply, name, value);
     } else if (name == "statistics") {
       set(options.statistics, name, value);
+    } else if (name == "patterns") {
+      In<std::int32_t> weights;
+      if (!nb::try_cast(value, weights)) throw std::invalid_argument("option patterns: an int32 array is allowed");
+      options.patterns.assign(weights.data(), weights.data() + weights.size());
     } else {
       throw std::invalid_argument("unknown solver option '" + name + "': see SolverOptions in _native.pyi");
     }

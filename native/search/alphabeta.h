@@ -64,8 +64,15 @@ class AlphaBeta {
  public:
   using Position = typename G::Position;
 
-  AlphaBeta(const G& game, const AlphaBetaOptions& options)
-      : game_(game), options_(options), table_(options.table_mb), hints_(game), pool_(options.threads) {
+  using Knowledge = typename Traits::Knowledge;
+
+  AlphaBeta(const G& game, const AlphaBetaOptions& options, Knowledge knowledge = {})
+      : game_(game),
+        options_(options),
+        knowledge_(std::move(knowledge)),
+        table_(options.table_mb),
+        hints_(game),
+        pool_(options.threads) {
     wait_for_hints(true);
     for (int i = 0; i < options.threads; ++i) workers_.push_back(std::make_unique<Worker>(*this));
   }
@@ -165,6 +172,7 @@ class AlphaBeta {
 
   G game_;
   AlphaBetaOptions options_;
+  Knowledge knowledge_;
   TranspositionTable<Traits::kKeyWords> table_;
   HintMap<G> hints_;
   SplitPool<Node, ChildList> pool_;
@@ -182,7 +190,10 @@ template <Game G>
 class AlphaBeta<G>::Worker {
  public:
   explicit Worker(AlphaBeta& shared)
-      : traits_(shared.game_), shared_(shared), local_(Traits::kLocalEmpties), step_(traits_.score_step()) {
+      : traits_(shared.game_, shared.knowledge_),
+        shared_(shared),
+        local_(Traits::kLocalEmpties),
+        step_(traits_.score_step()) {
     if (shared.options_.statistics) plies_.resize(static_cast<std::size_t>(shared.game_.max_plies()) + 1);
   }
 
@@ -192,7 +203,9 @@ class AlphaBeta<G>::Worker {
     done_begin_[0] = 0.0, done_width_[0] = 1.0;
     main_ = true;
     // A root of few empties is searched as any other, so that it has a move.
-    return traits_.empties(root) > Traits::kLocalEmpties ? search<true>(root, bound, 0) : search<false>(root, bound, 0);
+    if constexpr (Traits::kLocalEmpties > 0)
+      if (traits_.empties(root) <= Traits::kLocalEmpties) return search<false>(root, bound, 0);
+    return search<true>(root, bound, 0);
   }
 
   // As a helper: work on the splits of others until the pool closes.
@@ -223,7 +236,8 @@ class AlphaBeta<G>::Worker {
     // 1. Small subtrees, finished games and passes.
     const int empties = traits_.empties(node);
     if constexpr (kShared) {
-      if (empties <= Traits::kLocalEmpties) return search<false>(node, bound, ply);
+      if constexpr (Traits::kLocalEmpties > 0)
+        if (empties <= Traits::kLocalEmpties) return search<false>(node, bound, ply);
       if (counters_.nodes - reported_ >= kReportNodes) report();
       if (interrupted()) return 0;
     } else {

@@ -43,7 +43,7 @@ inline constexpr int kDataBits = 36;
 
 template <class T, class G>
 concept SearchTraitsOf =
-    std::constructible_from<T, const G&> &&
+    std::constructible_from<T, const G&, const typename T::Knowledge&> &&  // what was learned; none by default
     requires(T traits, const T& fixed, const typename G::Position& position, const typename T::Node& node, int bound,
              Counters& counters, typename T::ChildList& children) {
       // The position and what its parent has found out about it; has a member `position`.

@@ -67,6 +67,10 @@ class Engine:
     def perft(
         self, position: U64, depth: int
     ) -> int: ...  # leaves at `depth` plies; a pass is a ply, a finished game one leaf
+    pattern_shape: tuple[int, int, int, int]  # first stage (empties), stages, stage size, features; zeros: none
+    def pattern_features(
+        self, positions: U64
+    ) -> I32: ...  # [B, 2W] -> [B, features]: the weights of its stage whose sum predicts a position
     def solver(self, options: SolverOptions) -> Solver: ...
     def batched_search(self, options: SearchOptions) -> BatchedSearch: ...
 
@@ -77,6 +81,7 @@ class SolverOptions(TypedDict, total=False):
     seed: int  # of the random ordering
     hint_ply: int  # positions at this ply below the root and above are ordered by hints (0: none)
     statistics: bool  # count nodes and first-move cuts by ply
+    patterns: I32  # weights of a pattern table [stages, stage_size], where the game has them (Engine.pattern_shape)
 
 class SolveProgress(TypedDict):
     running: bool

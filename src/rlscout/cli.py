@@ -232,7 +232,7 @@ def solve(
     model: Annotated[str, Parameter(help="Network that orders moves: a FILE, best (of --data) or none.")] = "none",
     data: Annotated[Path | None, Parameter(help="Folder of a run, for --model best; default data/GAME.")] = None,
     ordering: Annotated[
-        Literal["static", "network", "random"] | None, Parameter(help="Default: network with a model.")
+        Literal["static", "patterns", "network", "random"] | None, Parameter(help="Default: network with a model.")
     ] = None,
     scoring: Annotated[Literal["empties", "discs"], Parameter(help="Who gets the empty squares.")] = "empties",
     certificate: Annotated[Path | None, Parameter(help="Write a certificate of the score.")] = None,
@@ -474,6 +474,41 @@ def show(
 
     config = _config(name, set_, **({} if data is None else {"data": str(data)}))
     print(draw_sample(Path(config.data), sample, model))
+    return OK
+
+
+patterns_app = App(
+    name="patterns",
+    help="""Pattern tables: linear predictions of score and search cost that order moves (`solve --ordering patterns`).
+
+Try:
+  rlscout patterns train othello6 --out othello6.npz
+""",
+)
+app.command(patterns_app)
+
+
+@patterns_app.command(name="train")
+def train_patterns(
+    game: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="Where the table goes.")],
+    samples: Annotated[int, Parameter(help="Positions for each number of empty squares.")] = 60_000,
+    seed: Annotated[int, Parameter(help="Of the positions.")] = 1,
+    threads: Annotated[int, Parameter(help="At most two are of use; the table does not depend on it.")] = 1,
+) -> int:
+    """Learn a pattern table from positions that the solver labels, and print its errors by empty squares."""
+    from rlscout import patterns
+
+    def show(error: patterns.StageError) -> None:
+        print(
+            f"{error.empties:2} empties  score {error.score:5.2f} of {error.score_spread:5.2f} discs"
+            f"  cost {error.cost:4.2f} of {error.cost_spread:4.2f} bits  ({error.positions} positions held out)",
+            flush=True,
+        )
+
+    patterns.train(game, patterns.TrainOptions(seed=seed, samples=samples), threads, show).save(out)
     return OK
 
 

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rlscout import patterns
 from rlscout.games import PASS, Game, GameRecord, Position
 
 if TYPE_CHECKING:
-    from rlscout._native import SolveProgress, Solver, SolveResult
+    from rlscout._native import SolveProgress, Solver, SolveResult, SolverOptions
     from rlscout.inference import Evaluator
 
-ORDERINGS = ("static", "network", "random")
+ORDERINGS = ("static", "patterns", "network", "random")
 POLL_SECONDS = 0.1
 
 
@@ -38,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    ordering: str = "static"  # "network" needs an evaluator
+    ordering: str = "static"  # "network" needs an evaluator, "patterns" a table that comes with the package
     hint_ply: int = 8  # the network orders positions down to this ply below the root
     hint_batch: int = 4096
     table_mb: int = 64
@@ -128,16 +129,22 @@ class Proof:
         self.on_progress, self.stopping = on_progress, stopping
         self.network_evaluations = 0
         hints = options.ordering == "network"
-        self.solver: Solver = game.engine.solver(
-            {
-                "table_mb": options.table_mb,
-                "threads": options.threads,
-                "ordering": "static" if hints else options.ordering,
-                "seed": options.seed,
-                "hint_ply": options.hint_ply if hints else 0,
-                "statistics": options.statistics,
-            }
-        )
+        native: SolverOptions = {
+            "table_mb": options.table_mb,
+            "threads": options.threads,
+            "ordering": "random" if options.ordering == "random" else "static",
+            "seed": options.seed,
+            "hint_ply": options.hint_ply if hints else 0,
+            "statistics": options.statistics,
+        }
+        if options.ordering == "patterns":
+            table = patterns.load(game.name)
+            if table is None:
+                raise ValueError(
+                    f"ordering 'patterns': no pattern table comes with {game.name}; see `rlscout patterns train`"
+                )
+            native["patterns"] = table.packed()
+        self.solver: Solver = game.engine.solver(native)
 
     def prove(self, position: Position, limits: Limits) -> SolveResult:
         """Starts the solver until it ends for another reason than missing hints."""

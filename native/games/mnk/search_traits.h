@@ -32,7 +32,9 @@ class SearchTraits<mnk::Mnk<Shape>> {
   static constexpr int kEnhancedEmpties = 1;
   static constexpr int kKeyWords = 2 * Game::kWords + 1;
 
-  explicit SearchTraits(const Game& game) : game_(game), lines_(make_lines(game)) {}
+  struct Knowledge {};  // nothing is learned
+
+  explicit SearchTraits(const Game& game, Knowledge = {}) : game_(game), lines_(make_lines(game)) {}
 
   static Node node(const Position& p) { return {p}; }
   static Node pass(const Node& node) { return node; }  // no m,n,k game has a pass
