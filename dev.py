@@ -32,12 +32,13 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sysconfig
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -65,10 +66,10 @@ def say(sentence: str) -> None:
     print(f"dev.py: {sentence}", file=sys.stderr, flush=True)
 
 
-def call(command: list[str | Path], env: Mapping[str, str] | None = None) -> None:
+def call(command: list[str | Path]) -> None:
     """Runs a step of the set-up in sight of the user; where it fails, its own output has said why."""
     say("$ " + " ".join(os.path.relpath(part, ROOT) if isinstance(part, Path) else part for part in command))
-    status = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False).returncode
+    status = subprocess.run([str(part) for part in command], cwd=ROOT, check=False).returncode
     if status:
         fail(f"the step above failed (status {status}).")
 
@@ -206,8 +207,10 @@ def installer() -> list[str | Path]:
     ]
     settings = pip_settings()
     for name in ("index-url", "extra-index-url", "find-links", "constraint"):
-        for value in settings.get(name, []):
+        for value in dict.fromkeys(settings.get(name, [])):
             command += [f"--{name}", value]
+    for certificates in settings.get("cert", []):
+        os.environ.setdefault("SSL_CERT_FILE", certificates)
     return command
 
 
@@ -246,7 +249,8 @@ def prepare_venv(extras: list[str]) -> None:
     if not stamp.has(packages, extras):
         install_packages(known)
     if stamp.build != build:
-        call([*installer(), "--no-build-isolation", "--no-deps", "-v", "-e", ROOT])
+        in_sight = [] if shutil.which("uv") else ["-v"]  # pip hides a build without it; uv's own is a debug log
+        call([*installer(), *in_sight, "--no-build-isolation", "--no-deps", "-e", ROOT])
     Stamp(packages, build, tuple(known)).write()
 
 
@@ -269,7 +273,8 @@ def prepare_interpreter(extras: list[str]) -> None:
     if stamp.exists() and stamp.read_text() == digest_now:
         return
     check_compiler()
-    call(["cmake", "-S", ROOT, "-B", build, "-G", "Ninja", f"-DPython_EXECUTABLE={sys.executable}"])
+    options = shlex.split(os.environ.get("CMAKE_ARGS", ""))  # scikit-build-core reads it too
+    call(["cmake", "-S", ROOT, "-B", build, "-G", "Ninja", f"-DPython_EXECUTABLE={sys.executable}", *options])
     call(["cmake", "--build", build])
     stamp.write_text(digest_now)
 
