@@ -312,13 +312,16 @@ class Session:
                 self.state.save(self.folder)
 
     def _progress(self, phase: str) -> Callable[[SolveProgress], None]:
+        begin = time.monotonic()
+
         def show(progress: SolveProgress) -> None:
             self.server.tend()
-            seconds = max(progress["seconds"], 1e-9)
+            seconds = max(time.monotonic() - begin, 1e-9)
             self.status.phase = phase
             self.status.done = progress["done"]
             done = progress["done"]
-            self.status.eta = f"about {clock(seconds / done - seconds)} left of this pass" if done > 0.02 else ""
+            passed = progress["seconds"]
+            self.status.eta = f"about {clock(passed / done - passed)} left of this pass" if done > 0.02 else ""
             bounds = f"{progress['lower']:+d} to {progress['upper']:+d}"
             self.status.facts = [
                 ("score", bounds),

@@ -53,7 +53,7 @@ def test_a_duel_that_was_interrupted_ends_alike(tmp_path: Path) -> None:
     with with_candidate(tmp_path / "pieces") as store:
         pieces, sittings = None, 0
         while pieces is None:
-            pieces = duel(config, store, 1, 0, StopAfter(250))
+            pieces = duel(config, store, 1, 0, StopAfter(100))
             sittings += 1
             assert sittings < 50
         assert essence(pieces) == essence(whole)
@@ -65,7 +65,7 @@ def test_a_duel_that_was_interrupted_ends_alike(tmp_path: Path) -> None:
 
 def test_stored_games_replay_to_their_scores_and_swap_colours(tmp_path: Path) -> None:
     with with_candidate(tmp_path) as store:
-        found = duel(settings(**{"duel.max_pairs": "12", "duel.elo1": "-399"}), store, 1, 0, threading.Event())
+        found = duel(settings(**{"duel.max_pairs": "12"}), store, 1, 0, threading.Event())
         assert found is not None
         games = store.duel_games(found.id)
     start = game("tictactoe").start
