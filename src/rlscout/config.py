@@ -119,7 +119,7 @@ class TrainConfig:
         12.0, "times each new sample is drawn, on average; training waits for self-play beyond", 0.01, 1e6
     )
     publish_steps: int = setting(
-        50,
+        100,
         "steps between the networks handed to the duel, at least; none while one awaits its verdict",
         1,
         1_000_000_000,
