@@ -1,6 +1,6 @@
 #include "search/prior.h"
 
-#include <doctest.h>
+#include <doctest/doctest.h>
 
 #include <cmath>
 

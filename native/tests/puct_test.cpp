@@ -1,6 +1,6 @@
 #include "search/puct.h"
 
-#include <doctest.h>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "search/batched_search.h"
 
-#include <doctest.h>
+#include <doctest/doctest.h>
 
 #include <atomic>
 #include <set>
