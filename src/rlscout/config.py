@@ -181,7 +181,7 @@ class SolveConfig:
     moves: str = setting("", "moves from the start to the position to solve, as e4c5...; not with `position`")
     model: str = setting("best", "network that orders moves: best (the promoted one), none, or a file")
     ordering: str = setting("network", "order of moves near the root", choices=("network", "static", "random"))
-    hint_ply: int = setting(10, "the network orders positions down to this ply below the root", 0, 10_000)
+    hint_ply: int = setting(8, "the network orders positions down to this ply below the root", 0, 10_000)
     hint_batch: int = setting(4096, "positions evaluated at once for the ordering", 1, 1_000_000)
     compare: bool = setting(True, "solve once more with the static ordering, to state what the network saved")
     nodes: int = setting(0, "limit on positions entered by the search; 0: none", 0, 2**62)

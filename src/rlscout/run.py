@@ -164,7 +164,7 @@ def run(config: Config) -> int:
     state = RunState.load(folder)
     budget = 60.0 * config.minutes
     title = f"rlscout: {config.game} in {folder}"
-    if state.result and state.result["position"] == asked.text and state.learning_seconds >= budget:
+    if state.result and _answers(state.result, config, asked) and state.learning_seconds >= budget:
         print(f"{title}: solved before\n")
         print(tell(state.result, folder, played))
         print(how_to_go_on(config, state))
@@ -198,6 +198,12 @@ def run(config: Config) -> int:
     print(tell(state.result, folder, played))
     print(how_to_go_on(config, state))
     return 0 if state.result["proven"] else 3
+
+
+def _answers(result: dict[str, Any], config: Config, asked: Position) -> bool:
+    """Whether a stored result is that of this config: what is proven stays so, a limit that was met may be another now."""
+    same = result["position"] == asked.text and result["scoring"] == asked.game.scoring
+    return same and (result["proven"] or result.get("asked") == asdict(config.solve))
 
 
 def position_to_solve(config: Config, played: Game) -> Position:
@@ -296,7 +302,7 @@ class Session:
             if solution.status == "stopped" or self.stopping.is_set():
                 return
             claim = store.add_claim(_claim(solution))
-            result = {**solution.as_json(), "model": model, "plies": _plies(solution)}
+            result = {**solution.as_json(), "model": model, "plies": _plies(solution), "asked": asdict(settings)}
             if settings.certificate and solution.proven:
                 result["certificate"] = self._certify(proof, solution)
                 if self.stopping.is_set():
@@ -458,6 +464,8 @@ class Overview:
 def _speed(value: dict[str, float], network: bool) -> str:
     if "moves_per_second" not in value:
         return ""
+    if value["moves_per_second"] < 0.5:
+        return "rests until training catches up"
     name = "evaluations" if network else "rollouts"
     text = f"{value['moves_per_second']:.0f} moves/s, {value.get(f'{name}_per_second', 0.0):,.0f} {name}/s"
     if "ms_per_move" in value and "us_per_simulation" in value:
