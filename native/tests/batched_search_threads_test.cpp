@@ -1,5 +1,3 @@
-#include "search/batched_search.h"
-
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -11,6 +9,7 @@
 #include "core/worker_pool.h"
 #include "games/mnk/mnk.h"
 #include "games/othello/othello.h"
+#include "search/batched_search.h"
 
 using namespace rlscout;
 
