@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 if TYPE_CHECKING:
+    from rlscout._native import SolveProgress
     from rlscout.config import Config
     from rlscout.games import Game, Position
     from rlscout.inference import Evaluator
     from rlscout.solving import Limits, Problem, Proof, Solution
 
 OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
+PROGRESS_SECONDS = 3.0
 
 app = App(
     name="rlscout",
@@ -232,7 +234,8 @@ def solve(
     model: Annotated[str, Parameter(help="Network that orders moves: a FILE, best (of --data) or none.")] = "none",
     data: Annotated[Path | None, Parameter(help="Folder of a run, for --model best; default data/GAME.")] = None,
     ordering: Annotated[
-        Literal["static", "patterns", "network", "random"] | None, Parameter(help="Default: network with a model.")
+        Literal["static", "patterns", "network", "network+patterns", "random"] | None,
+        Parameter(help="Default: network with a model."),
     ] = None,
     scoring: Annotated[Literal["empties", "discs"], Parameter(help="Who gets the empty squares.")] = "empties",
     certificate: Annotated[Path | None, Parameter(help="Write a certificate of the score.")] = None,
@@ -271,10 +274,10 @@ def solve(
     played = game_of(game, scoring)
     chosen = ordering or ("static" if model == "none" else "network")
     evaluator = None
-    if chosen == "network":
+    if chosen.startswith("network"):
         evaluator = _evaluator(played, model, data)
     options = job.SolveOptions(chosen, hint_ply, table_mb=table_mb, threads=threads, seed=seed)
-    proof, limits = job.Proof(played, options, evaluator), job.Limits(nodes, seconds)
+    proof, limits = job.Proof(played, options, evaluator, _progress("solving")), job.Limits(nodes, seconds)
     if file is not None:
         return _solve_file(proof, list(job.read_problems(played, file)), limits, all_moves, json)
     asked = played.position(position) if position is not None else played.play(moves or "")
@@ -283,6 +286,23 @@ def solve(
     if not solution.proven:
         return LIMIT
     return _certify(proof, solution, certificate, leaf_empties, limits, json) if certificate else OK
+
+
+def _progress(phase: str) -> Callable[[SolveProgress], None]:
+    """Tells on standard error how a long proof goes: a line every few seconds."""
+    from rlscout.process import Every
+
+    due = Every(PROGRESS_SECONDS)
+
+    def show(progress: SolveProgress) -> None:
+        if not due():
+            return
+        seconds, nodes = progress["seconds"], progress["nodes"]
+        bounds = f"score {progress['lower']:+d} to {progress['upper']:+d}"
+        done = f"{progress['done']:.0%} of this pass"
+        print(f"{phase}: {bounds}, {nodes:,} nodes, {seconds:.0f} s, {done}", file=sys.stderr, flush=True)
+
+    return show
 
 
 def _evaluator(played: Game, model: str, data: Path | None) -> Evaluator:
@@ -344,6 +364,7 @@ def _certify(
     proof: Proof, solution: Solution, path: Path, leaf_empties: int | None, limits: Limits, as_json: bool
 ) -> int:
     leaves = default_leaf_empties(solution.position) if leaf_empties is None else leaf_empties
+    proof.on_progress = _progress("writing the certificate")
     status = proof.certify(solution.position, path, solution.lower, solution.upper, leaves, limits.seconds)
     if status != "proven":
         print(f"the certificate is not complete ({status}); nothing was written", file=sys.stderr)

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rlscout import checker, draw
+from rlscout import checker, draw, patterns
 from rlscout.config import Config, document
 from rlscout.games import Game, Position, game
 from rlscout.process import LOG_FILE, Every, log_to, stop_on_signals
@@ -206,6 +206,13 @@ def _answers(result: dict[str, Any], config: Config, asked: Position) -> bool:
     return same and (result["proven"] or result.get("asked") == asdict(config.solve))
 
 
+def _ordering(wanted: str, played: Game) -> str:
+    """What is left of an ordering while there is no network."""
+    if not wanted.startswith("network"):
+        return wanted
+    return "patterns" if wanted == "network+patterns" and patterns.load(played.name) is not None else "static"
+
+
 def position_to_solve(config: Config, played: Game) -> Position:
     if config.solve.position:
         return played.position(config.solve.position)
@@ -286,9 +293,10 @@ class Session:
         self.server.tend()
         settings = self.config.solve
         with self.store() as store:
-            model, evaluator = _network(self.config, store, self.game) if settings.ordering == "network" else (0, None)
+            ordered_by_network = settings.ordering.startswith("network")
+            model, evaluator = _network(self.config, store, self.game) if ordered_by_network else (0, None)
             options = SolveOptions(
-                ordering="static" if settings.ordering == "network" and evaluator is None else settings.ordering,
+                ordering=_ordering(settings.ordering, self.game) if evaluator is None else settings.ordering,
                 hint_ply=settings.hint_ply,
                 hint_batch=settings.hint_batch,
                 table_mb=settings.table_mb,
@@ -311,7 +319,7 @@ class Session:
                     path = str(self.folder / result["certificate"]["file"])
                     store.add_certificate(Certificate(path, claim.id, "checked"))
             del proof
-            if settings.compare and options.ordering == "network":
+            if settings.compare and options.ordering != "static":
                 result["static"] = self._compare(asked, options, limits, solution)
             if not self.stopping.is_set():
                 self.state.result = result
@@ -582,7 +590,12 @@ def boards(start: Position, moves: list[int], across: int = 6) -> str:
 def _cost(result: dict[str, Any]) -> list[str]:
     network = (
         f"the network of model {result['model']}"
-        if result["ordering"] == "network"
+        + (
+            " and the pattern table"
+            if result["ordering"] == "network+patterns" and patterns.load(result["game"])
+            else ""
+        )
+        if result["ordering"].startswith("network")
         else f"the {result['ordering']} ordering"
     )
     lines = [

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from rlscout._native import SolveProgress, Solver, SolveResult, SolverOptions
     from rlscout.inference import Evaluator
 
-ORDERINGS = ("static", "patterns", "network", "random")
+ORDERINGS = ("static", "patterns", "network", "network+patterns", "random")
+"""`network` orders near the root, where the static order takes over; `network+patterns` where the game's pattern table does, if
+one comes with the package."""
 POLL_SECONDS = 0.1
 
 
@@ -39,7 +41,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    ordering: str = "static"  # "network" needs an evaluator, "patterns" a table that comes with the package
+    ordering: str = (
+        "static"  # of ORDERINGS; a network needs an evaluator, "patterns" a table that comes with the package
+    )
     hint_ply: int = 8  # the network orders positions down to this ply below the root
     hint_batch: int = 4096
     table_mb: int = 64
@@ -123,12 +127,12 @@ class Proof:
     ) -> None:
         if options.ordering not in ORDERINGS:
             raise ValueError(f"ordering '{options.ordering}': allowed are {', '.join(ORDERINGS)}")
-        if options.ordering == "network" and evaluator is None:
-            raise ValueError("ordering 'network' needs a network: give a model, or the ordering 'static'")
+        hints = options.ordering.startswith("network")
+        if hints and evaluator is None:
+            raise ValueError(f"ordering '{options.ordering}' needs a network: give a model, or the ordering 'static'")
         self.game, self.options, self.evaluator = game, options, evaluator
         self.on_progress, self.stopping = on_progress, stopping
         self.network_evaluations = 0
-        hints = options.ordering == "network"
         native: SolverOptions = {
             "table_mb": options.table_mb,
             "threads": options.threads,
@@ -137,13 +141,13 @@ class Proof:
             "hint_ply": options.hint_ply if hints else 0,
             "statistics": options.statistics,
         }
-        if options.ordering == "patterns":
-            table = patterns.load(game.name)
-            if table is None:
-                raise ValueError(
-                    f"ordering 'patterns': no pattern table comes with {game.name}; see `rlscout patterns train`"
-                )
+        table = patterns.load(game.name) if options.ordering.endswith("patterns") else None
+        if table is not None:
             native["patterns"] = table.packed()
+        elif options.ordering == "patterns":
+            raise ValueError(
+                f"ordering 'patterns': no pattern table comes with {game.name}; see `rlscout patterns train`"
+            )
         self.solver: Solver = game.engine.solver(native)
 
     def prove(self, position: Position, limits: Limits) -> SolveResult:
