@@ -303,12 +303,15 @@ class AlphaBeta<G>::Worker {
     }
 
     // 5. The bound, kept for every later question about this position.
+    // A move that reaches the lower bound proven before stays beside it: what fails low now reaches nothing.
+    const bool witnessed = bounds.lower > -shared_.game_.max_score();
+    const Move kept = best < bound && witnessed ? table_move : best_move;
     if (best >= bound)
       bounds.lower = std::max(bounds.lower, best);
     else
       bounds.upper = std::min(bounds.upper, best);
     if (ply == 0) root_move_ = best_move;
-    const TableEntry entry{bounds, shared_.fold(best_move, slot.symmetry), log2_of(counters_.nodes - nodes_before)};
+    const TableEntry entry{bounds, shared_.fold(kept, slot.symmetry), log2_of(counters_.nodes - nodes_before)};
     if constexpr (kShared)
       shared_.table_.store(slot.key, entry);
     else

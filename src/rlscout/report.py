@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import time
@@ -148,7 +147,6 @@ def _ordering_plot(result: dict[str, Any]) -> str:
 def _learning(store: Store, models: Sequence[Model], duels: Sequence[Duel]) -> str:
     losses = [(name, store.read_metrics(name)) for name in ("policy_loss", "value_loss")]
     speeds = [(name, store.read_metrics(f"{name}_per_second")) for name in ("evaluations", "rollouts")]
-    moves = store.read_metrics("moves_per_second")
     begin = min((m.time for _, ms in [*losses, *speeds] for m in ms[:1]), default=time.time())
 
     def curve(name: str, metrics: Sequence[Metric]) -> Line:
@@ -158,22 +156,10 @@ def _learning(store: Store, models: Sequence[Model], duels: Sequence[Duel]) -> s
     plots = [
         plot("Losses", axis, [curve(name, metrics) for name, metrics in losses]),
         plot("Strength of the best network (sum of won duels)", axis, [_elo_line(models, duels, begin)]),
-        plot("Samples", axis, [Line("samples", _total(moves, begin))]),
+        plot("Samples", axis, [curve("samples", store.read_metrics("samples"))]),
         plot("Speed of self-play, per second", axis, [curve(name, metrics) for name, metrics in speeds]),
     ]
     return "".join(plots)
-
-
-def _total(moves: Sequence[Metric], begin: float) -> list[tuple[float, float]]:
-    """Moves played so far: rates summed over the time between two reports (a pause of a minute or more counts as none)."""
-    points = []
-    total = 0.0
-    for before, now in itertools.pairwise(moves):
-        seconds = now.time - before.time
-        if seconds < 60.0:
-            total += now.value * seconds
-        points.append(((now.time - begin) / 60.0, total))
-    return points
 
 
 def _elo_line(models: Sequence[Model], duels: Sequence[Duel], begin: float) -> Line:

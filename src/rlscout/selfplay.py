@@ -252,13 +252,18 @@ class Uploader:
                 if games:
                     patiently(lambda games=games: self.store.add_games(games), self.ending, log)  # type: ignore[misc]
                 if metrics:
-                    patiently(lambda metrics=metrics: self.store.add_metrics(metrics), self.ending, log)  # type: ignore[misc]
+                    patiently(lambda metrics=metrics: self._add_metrics(metrics), self.ending, log)  # type: ignore[misc]
             except ValueError:
                 log.exception("the store refuses %d games", len(games))
             self.items.task_done()
             with self.free:
                 self.waiting -= len(games)
                 self.free.notify_all()
+
+    def _add_metrics(self, metrics: list[Metric]) -> None:
+        """With them goes the number of samples ever stored, whoever played them."""
+        stored = float(self.store.sample_counts().last_id)
+        self.store.add_metrics([*metrics, Metric(metrics[-1].time, "selfplay", "samples", stored)])
 
 
 class StoreWatch:
