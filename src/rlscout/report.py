@@ -97,7 +97,10 @@ def _solved(played: Game, result: dict[str, Any]) -> list[str]:
         ("static evaluations", f"{result['evaluations']:,}"),
         ("network evaluations", f"{result['network_evaluations']:,}"),
         ("seconds", f"{result['seconds']:.1f} on {result['threads']} threads"),
-        ("ordering", result["ordering"] + (f", model {result['model']}" if result["ordering"].startswith("network") else "")),
+        (
+            "ordering",
+            result["ordering"] + (f", model {result['model']}" if result["ordering"].startswith("network") else ""),
+        ),
     ]
     static = result.get("static")
     if static:
