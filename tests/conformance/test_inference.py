@@ -124,6 +124,17 @@ def test_contract_of_the_heads(backend: str) -> None:
     assert (policy[np.arange(39), moves[:-1]] == policy[:-1].max(axis=1)).all()
 
 
+@pytest.mark.parametrize("backend", NETWORK_BACKENDS)
+def test_a_value_never_passes_one_by_a_rounding_of_the_runtime(backend: str) -> None:
+    header = HEADERS[0]
+    sure = network(header)
+    steep = {**sure.weights, "value.weight": sure.weights["value.weight"] * np.float32(8.0)}
+    positions, legal = canaries(header, 2000)
+    value = make_evaluator(backend, Network(header, steep), "cpu").evaluate(positions, legal).value
+    assert (np.abs(value) > 0.999).sum() > 20, "canaries that do not saturate test nothing"
+    assert (np.abs(value) <= 1).all()
+
+
 def test_folding_changes_no_answer() -> None:
     positions, legal = canaries(HEADERS[1])
     whole, plain = network(HEADERS[1]), folded(network(HEADERS[1]))

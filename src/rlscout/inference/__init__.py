@@ -75,6 +75,12 @@ def _accelerator() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or sys.platform == "darwin"
 
 
+def heads_of(logits: F32, value: F32, legal: U64) -> Heads:
+    """What a tower gave, as the contract has it: logits [B, S], value [B], legal [B, W]. A runtime's tanh may be off by an ulp
+    beyond 1, and a search refuses that."""
+    return Heads(masked_softmax(logits, legal), np.clip(value, -1.0, 1.0))
+
+
 def masked_softmax(logits: F32, legal: U64) -> F32:
     """Probabilities over legal moves: logits [B, S], legal [B, W] -> [B, S]."""
     allowed = bits(legal, logits.shape[1]).astype(bool)

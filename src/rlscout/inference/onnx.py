@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlscout.inference import Heads, masked_softmax
+from rlscout.inference import Heads, heads_of
 from rlscout.network import F32, PLANES, U64, Network, folded, planes
 
 try:
@@ -38,7 +38,7 @@ class OnnxEvaluator:
         if not len(x):
             return Heads(x.reshape(0, self._rows * self._columns), x.reshape(0))
         logits, value = self._session.run(["policy", "value"], {"planes": x})
-        return Heads(masked_softmax(logits, legal), value.reshape(-1))
+        return heads_of(logits, value.reshape(-1), legal)
 
 
 def graph(network: Network) -> bytes:

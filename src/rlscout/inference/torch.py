@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlscout.inference import Heads, masked_softmax
+from rlscout.inference import Heads, heads_of
 from rlscout.network import PLANES, U64, Network, folded
 from rlscout.tower import tower_of
 
@@ -45,7 +45,7 @@ class TorchEvaluator:
     def evaluate(self, positions: U64, legal: U64) -> Heads:
         logits, value = self._tower(self._planes(positions, legal))
         heads = torch.cat([logits, value[:, None]], dim=1).float().cpu().numpy()
-        return Heads(masked_softmax(heads[:, :-1], legal), np.ascontiguousarray(heads[:, -1]))
+        return heads_of(heads[:, :-1], heads[:, -1], legal)
 
     def _planes(self, positions: U64, legal: U64) -> Tensor:
         """As `network.planes`, but unpacked on the device: 24 bytes a position travel there, not 3 floats a square."""
