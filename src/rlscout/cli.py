@@ -265,14 +265,22 @@ def solve(
     from rlscout.games import game as game_of
 
     for number, what in ((nodes, "--nodes"), (seconds, "--seconds")):
-        if number is not None and number < 0:
+        if number is not None and not number >= 0:
             raise ValueError(f"{what} {number:g}: zero or more is allowed")
     if sum(given is not None for given in (moves, position, file)) > 1:
         raise ValueError("--moves, --position and --file exclude each other: give one of them")
     if certificate is not None and (file is not None or all_moves):
         raise ValueError("--certificate is of one position and its score: not with --file or --all-moves")
+    if leaf_empties is not None and certificate is None:
+        raise ValueError("--leaf-empties is of a certificate: give --certificate FILE too")
+    if data is not None and model != "best":
+        raise ValueError("--data is where --model best is looked for: give that too")
     played = game_of(game, scoring)
     chosen = ordering or ("static" if model == "none" else "network")
+    if model != "none" and not chosen.startswith("network"):
+        raise ValueError(
+            f"--model {model} orders nothing with --ordering {chosen}: allowed are network, network+patterns"
+        )
     evaluator = None
     if chosen.startswith("network"):
         evaluator = _evaluator(played, model, data)

@@ -299,7 +299,8 @@ def _nested(dotted: Mapping[str, str]) -> dict[str, object]:
         section, _, key = name.rpartition(".")
         if section:
             part = tree.setdefault(section, {})
-            assert isinstance(part, dict)
+            if not isinstance(part, dict):
+                raise ValueError(f"{name}: '{section}' is a setting, not a section")
             part[key] = value
         else:
             tree[key] = value
@@ -368,7 +369,7 @@ def load(
     config = _apply(
         config, _nested(_from_environment(os.environ if environment is None else environment)), "", "environment", True
     )
-    config = _apply(config, _nested(overrides or {}), "", "--set", True)
+    config = _apply(config, _nested(overrides or {}), "", "command line", True)
     _check(config)
     return config if config.data else replace(config, data=f"data/{stem}")
 

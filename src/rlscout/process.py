@@ -73,6 +73,7 @@ class JsonLines(logging.Formatter):
 def log_to(folder: Path | None, process: str, level: str, also_stderr: bool = False) -> None:
     """Sends the log of this process to `folder`/log.jsonl (appended, a line a write, so processes may share it)."""
     root = logging.getLogger()
+    logging.raiseExceptions = False  # a full disk: the log is lost, the job is not
     root.setLevel(level.upper())
     for handler in list(root.handlers):
         root.removeHandler(handler)

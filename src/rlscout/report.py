@@ -170,12 +170,15 @@ def _elo_line(models: Sequence[Model], duels: Sequence[Duel], begin: float) -> L
     elo = {0: 0.0}
     points, bars = [(0.0, 0.0)], [(0.0, 0.0)]
     for duel in duels:
-        if duel.verdict != "H1" or duel.elo is None or duel.baseline not in elo or not math.isfinite(duel.elo):
+        if duel.verdict != "H1" or duel.elo is None or duel.baseline not in elo:
             continue
         base = elo[duel.baseline]
-        elo[duel.candidate] = base + duel.elo
-        points.append(((duel.created - begin) / 60.0, base + duel.elo))
-        bars.append((base + (duel.elo_low or duel.elo), base + (duel.elo_high or duel.elo)))
+        ends = [end for end in (duel.elo_low, duel.elo_high) if end is not None and math.isfinite(end)]
+        # A duel won without a loss has no finite estimate: it counts by the lower end of its error bar.
+        gain = duel.elo if math.isfinite(duel.elo) else min(ends, default=0.0)
+        elo[duel.candidate] = base + gain
+        points.append(((duel.created - begin) / 60.0, base + gain))
+        bars.append((base + min([gain, *ends]), base + max([gain, *ends])))
     return Line("Elo over rollouts", points, bars, steps=True)
 
 

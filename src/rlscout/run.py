@@ -11,6 +11,7 @@ from there.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import math
@@ -20,8 +21,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 JOBS = ("selfplay", "train", "duel")
 OUTPUT_FILE = "processes.log"
+LOCK_FILE = "run.lock"
 STOP_SECONDS = 8.0
 """How long processes may take to stop before they are killed; all that is acknowledged is safe by then."""
 CRASHES = 5
@@ -73,8 +75,24 @@ class RunState:
     def save(self, folder: Path) -> None:
         """At once or not at all."""
         part = folder / "run.json.part"
-        part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(asdict(self), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(folder / "run.json")
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process alone, however it ends; ValueError where another run works there."""
+    with (folder / LOCK_FILE).open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another `rlscout run` works in {folder}: stop it, or name another folder by --data"
+            ) from None
+        yield
 
 
 class RunError(Exception):
@@ -161,20 +179,23 @@ def run(config: Config) -> int:
     folder = Path(config.data)
     played = game(config.game, config.scoring)
     asked = position_to_solve(config, played)
-    state = RunState.load(folder)
-    budget = 60.0 * config.minutes
-    title = f"rlscout: {config.game} in {folder}"
-    if state.result and _answers(state.result, config, asked) and state.learning_seconds >= budget:
-        print(f"{title}: solved before\n")
-        print(tell(state.result, folder, played))
-        print(how_to_go_on(config, state))
-        return 0 if state.result["proven"] else 3
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_run(folder):
+        state = RunState.load(folder)
+        if state.result and _answers(state.result, config, asked) and state.learning_seconds >= 60.0 * config.minutes:
+            print(f"{_title(config)}: solved before\n")
+            return _tell_all(state.result, config, state, played)
+        return _sit(config, played, asked, state)
+
+
+def _sit(config: Config, played: Game, asked: Position, state: RunState) -> int:
+    """Learns and solves as far as this sitting comes; the exit status."""
+    folder = Path(config.data)
     again = f", going on after {clock(state.learning_seconds)} of learning" if state.learning_seconds else ""
     print(
-        f"{title}: {config.minutes:g} minutes of learning, then the proof{again} (Ctrl-C stops, run again to go on)",
+        f"{_title(config)}: {config.minutes:g} minutes of learning, then the proof{again} (Ctrl-C stops, run again to go on)",
         flush=True,
     )
-    folder.mkdir(parents=True, exist_ok=True)
     log_to(folder, "run", config.view.log_level)
     log.info("run begins: %s", asdict(config))
     stopping = stop_on_signals()
@@ -182,12 +203,15 @@ def run(config: Config) -> int:
     with (folder / OUTPUT_FILE).open("a", encoding="utf-8") as output, view:
         session = Session(config, folder, played, state, view, stopping, output)
         try:
-            session.learn(budget)
+            session.learn(60.0 * config.minutes)
             if not stopping.is_set():
                 session.solve(asked)
         except RunError as error:
             words = _last_lines(folder / OUTPUT_FILE)
             view.say(f"rlscout: {error}; the last words in {folder / OUTPUT_FILE}:\n{words}")
+            return 2
+        except OSError as error:
+            view.say(f"rlscout: cannot go on in {folder}: {error}; what was acknowledged is kept")
             return 2
         finally:
             session.close()
@@ -195,14 +219,26 @@ def run(config: Config) -> int:
     if state.result is None or stopping.is_set():
         print(f"stopped after {clock(state.learning_seconds)} of learning; the same command goes on from here")
         return 130
-    print(tell(state.result, folder, played))
+    return _tell_all(state.result, config, state, played)
+
+
+def _title(config: Config) -> str:
+    return f"rlscout: {config.game} in {config.data}"
+
+
+def _tell_all(result: dict[str, Any], config: Config, state: RunState, played: Game) -> int:
+    """Prints the result; the exit status that goes with it: 3 not proven, 1 the certificate is refused, else 0."""
+    print(tell(result, Path(config.data), played))
     print(how_to_go_on(config, state))
-    return 0 if state.result["proven"] else 3
+    if not result["proven"]:
+        return 3
+    return 0 if result.get("certificate", {"valid": True})["valid"] else 1
 
 
 def _answers(result: dict[str, Any], config: Config, asked: Position) -> bool:
     """Whether a stored result is that of this config: what is proven stays so, a limit that was met may be another now."""
-    same = result["position"] == asked.text and result["scoring"] == asked.game.scoring
+    question = (asked.game.name, asked.game.scoring, asked.text)
+    same = (result["game"], result["scoring"], result["position"]) == question
     return same and (result["proven"] or result.get("asked") == asdict(config.solve))
 
 
@@ -251,7 +287,8 @@ class Session:
         stop(self.jobs)
         self.overview.close()
         stop([self.server])
-        self.state.save(self.folder)
+        with suppress(OSError):  # a full disk must not hide what happened before
+            self.state.save(self.folder)
         log.info("run ends")
 
     def store(self) -> Store:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TRAINER_SECONDS = 60.0
-"""How far back to look for what training told last."""
 FLUSH_SECONDS = 5.0
 """How long the last games may take to reach the store when self-play is asked to stop."""
+CLOSE_SECONDS = 1.0
+"""How long a thread of the background may take to notice that it is not needed any more."""
 
 
 def selfplay(config: Config, store: Store, worker: str, stopping: threading.Event, total_games: int = 0) -> None:
@@ -59,8 +59,8 @@ def selfplay(config: Config, store: Store, worker: str, stopping: threading.Even
             if total_games and first_game >= total_games:
                 return
     finally:
-        watch.close()
         uploader.flush(FLUSH_SECONDS)
+        watch.close()
         log.info("self-play %s ends after %d games", name, first_game)
 
 
@@ -253,7 +253,7 @@ class Uploader:
                     patiently(lambda games=games: self.store.add_games(games), self.ending, log)  # type: ignore[misc]
                 if metrics:
                     patiently(lambda metrics=metrics: self._add_metrics(metrics), self.ending, log)  # type: ignore[misc]
-            except ValueError:
+            except Exception:  # the thread must live: other games wait behind these
                 log.exception("the store refuses %d games", len(games))
             self.items.task_done()
             with self.free:
@@ -276,13 +276,14 @@ class StoreWatch:
         self.found: tuple[int, Evaluator | None] = (0, None)
         self.resting = False
         self.trained = 0.0  # samples that training has had use for
+        self.told = 0.0  # when, by its own clock, training told that
         self._look(stopping)
         self.thread = threading.Thread(target=self._run, daemon=True, name="networks")
         self.thread.start()
 
     def close(self) -> None:
         self.ending.set()
-        self.thread.join(timeout=FLUSH_SECONDS)
+        self.thread.join(timeout=CLOSE_SECONDS)
 
     def newest(self) -> tuple[int, Evaluator | None]:
         """(model id, evaluator); (0, None) before the first promotion."""
@@ -292,9 +293,10 @@ class StoreWatch:
         while not self.ending.wait(self.config.selfplay.poll_seconds):
             try:
                 self._look(self.ending)
-            except ValueError:
+                rest = patiently(self._far_ahead, self.ending, log)
+            except Exception:  # whatever it was: self-play goes on with the network it has
                 log.exception("the best model cannot be used; going on with model %d", self.found[0])
-            rest = patiently(self._far_ahead, self.ending, log)
+                continue
             if rest is not None and rest != self.resting:
                 log.debug("self-play %s", "rests" if rest else "goes on")
                 self.resting = rest
@@ -304,8 +306,8 @@ class StoreWatch:
         settings, lead = self.config.train, self.config.selfplay.lead
         if not lead:
             return False
-        for metric in self.store.read_metrics("step", time.time() - TRAINER_SECONDS)[-1:]:
-            self.trained = metric.value * settings.batch / settings.reuse
+        for metric in self.store.read_metrics("step", self.told)[-1:]:
+            self.told, self.trained = metric.time, metric.value * settings.batch / settings.reuse
         return self.store.sample_counts().last_id > lead * (settings.min_samples + self.trained)
 
     def _look(self, ending: threading.Event) -> None:

@@ -31,6 +31,7 @@ from rlscout.inference.torch import torch_device
 from rlscout.learner import Batch, Learner, state_bytes
 from rlscout.native import Engine
 from rlscout.network import Header, planes
+from rlscout.process import patiently
 from rlscout.storage import Metric, SampleBatch, Store, TrainingState
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,9 @@ class Feeder:
 
     def _receive(self, window: ReplayWindow) -> bool:
         """Takes new samples; True: there may be more."""
-        samples = self.store.read_samples(self.received, READ_SAMPLES)
+        samples = patiently(lambda: self.store.read_samples(self.received, READ_SAMPLES), self.stop, log)
+        if samples is None:
+            return False
         if len(samples.ids):
             window.add(samples)
             self.received = samples.last_id
@@ -131,10 +134,11 @@ class Feeder:
 
 
 class Saver:
-    """Writes what the trainer hands over, in order, in a thread of its own; an error there is raised by `idle`."""
+    """Writes what the trainer hands over, in order, in a thread of its own, patient with a store that is away until `stop` is
+    set; another error there is raised by `idle`."""
 
-    def __init__(self, store: Store, learner: Learner, feeder: Feeder) -> None:
-        self._store, self._learner, self._feeder = store, learner, feeder
+    def __init__(self, store: Store, learner: Learner, feeder: Feeder, stop: threading.Event) -> None:
+        self._store, self._learner, self._feeder, self._stop = store, learner, feeder, stop
         self._pool = ThreadPoolExecutor(1, "saver")
         self._pending: list[Future[None]] = []
 
@@ -162,11 +166,11 @@ class Saver:
                 log.info("candidate %d at step %d", store.add_model(f"step:{step}", weights, parent, step, info), step)
             store.save_training(TrainingState(step, received, state_bytes(state, step, notes)))
 
-        self._pending.append(self._pool.submit(write))
+        self._pending.append(self._pool.submit(patiently, write, self._stop, log))
 
     def metrics(self, values: dict[str, float]) -> None:
         metrics = [Metric(time.time(), "train", name, value) for name, value in values.items()]
-        self._pending.append(self._pool.submit(self._store.add_metrics, metrics))
+        self._pending.append(self._pool.submit(patiently, lambda: self._store.add_metrics(metrics), self._stop, log))
 
     def close(self) -> None:
         self._pool.shutdown()
@@ -215,7 +219,7 @@ def train(config: Config, store: Store, engine: Engine, stop: threading.Event, s
     the config."""
     settings = config.train
     learner, feeder = _resume(config, store, engine)
-    saver, report = Saver(store, learner, feeder), Report(settings.report_seconds)
+    saver, report = Saver(store, learner, feeder, stop), Report(settings.report_seconds)
     published, next_snapshot = learner.step, time.monotonic() + settings.snapshot_seconds
     with ThreadPoolExecutor(1, "feeder") as pool, closing(saver):
         feeding = pool.submit(feeder.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -51,8 +53,25 @@ def started(data: Path) -> dict[str, list[int]]:
     return found
 
 
-def known(store: Store) -> tuple[int, int, int]:
-    return store.sample_counts().last_id, len(store.models()), len(store.duels())
+class Known(NamedTuple):
+    """What a store has acknowledged."""
+
+    last_sample: int
+    samples: str  # digest of all up to that one
+    models: list[tuple[int, str]]  # id, digest of the weights
+    verdicts: list[tuple[int, str]]  # of the duels that have ended: candidate, verdict
+
+
+def known(store: Store, last_sample: int | None = None) -> Known:
+    last = store.sample_counts().last_id if last_sample is None else last_sample
+    batch = store.read_samples(0, last)
+    assert batch.ids.tolist() == list(range(1, last + 1))
+    digest = hashlib.sha256()
+    for column in (batch.positions, batch.visits, batch.outcome, batch.value, batch.ply, batch.move):
+        digest.update(column.tobytes())
+    models = [(model.id, hashlib.sha256(store.weights(model.id)).hexdigest()) for model in store.models()[1:]]
+    verdicts = [(duel.candidate, duel.verdict) for duel in store.duels() if duel.verdict is not None]
+    return Known(last, digest.hexdigest(), models, verdicts)
 
 
 @pytest.fixture
@@ -72,8 +91,11 @@ def kill(job: str, data: Path, store: Store, process: subprocess.Popen[str]) -> 
     assert_kept(store, before)
 
 
-def assert_kept(store: Store, before: tuple[int, int, int]) -> None:
-    assert all(now >= then for now, then in zip(known(store), before, strict=True)), (known(store), before)
+def assert_kept(store: Store, before: Known) -> None:
+    now = known(store, before.last_sample)
+    assert now.samples == before.samples
+    assert now.models[: len(before.models)] == before.models
+    assert now.verdicts[: len(before.verdicts)] == before.verdicts
 
 
 def assert_all_end(pids: list[int]) -> None:
@@ -90,6 +112,9 @@ def test_a_run_outlives_every_kill_and_ends_with_a_checked_proof(sitting: tuple[
         wait_for("promoted model", lambda: store.best_model() > 0, process)
         for job in ("selfplay", "train", "duel", "serve"):
             kill(job, data, store, process)
+        second = start(data)
+        assert "another `rlscout run` works in" in second.communicate(timeout=PATIENCE)[0]
+        assert second.returncode == 2
         before, step = known(store), getattr(store.load_training(), "step", 0)
         wait_for("training that goes on", lambda: getattr(store.load_training(), "step", 0) > step, process)
         process.kill()

@@ -54,7 +54,7 @@ def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, message: str) 
 
 
 def test_bad_flags_and_environment_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="--set: unknown key 'selfplay.gmaes'.*did you mean 'games'"):
+    with pytest.raises(ValueError, match="command line: unknown key 'selfplay.gmaes'.*did you mean 'games'"):
         config.load(None, {"selfplay.gmaes": "3"}, {})
     with pytest.raises(ValueError, match="environment: unknown key 'train.bach'.*did you mean 'batch'"):
         config.load(None, {}, {"RLSCOUT_TRAIN_BACH": "3"})

@@ -1,0 +1,73 @@
+"""What a run makes of what an earlier one left: run.json, its lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlscout.config import Config, load
+from rlscout.games import game
+from rlscout.run import RunState, only_run, run
+from rlscout.solving import solve
+
+ENDGAME = "XO-XO-O-- X"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return load("tictactoe-tiny", {"data": str(tmp_path), "solve.position": ENDGAME}, {})
+
+
+def made() -> dict[str, Any]:
+    return {"file": "x.cert", "bytes": 1, "seconds": 0.0, "check_seconds": 0.0}
+
+
+def left(config: Config, **changes: Any) -> None:
+    """Leaves a result in the data folder, as a run does."""
+    played = game(config.game)
+    solved = solve(played.position(ENDGAME)).as_json()
+    certificate = {**made(), "valid": True, "text": "VALID"}
+    result = {**solved, "model": 0, "plies": [], "asked": {}, "certificate": certificate, **changes}
+    RunState(1e9, result).save(Path(config.data))
+
+
+def test_a_result_is_told_again(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    left(config)
+    assert run(config) == 0
+    assert "solved before" in capsys.readouterr().out
+
+
+def test_a_refused_certificate_shows_in_the_exit_status(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "REFUSED at position 3"
+    left(config, certificate={**made(), "valid": False, "text": text})
+    assert run(config) == 1
+    assert text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change", [{"game": "mnk:3,4,3"}, {"scoring": "discs"}, {"position": "--------- X"}, {"proven": False}]
+)
+def test_a_result_of_another_question_answers_nothing(
+    config: Config, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left(config, **change)
+    sat: list[RunState] = []
+    monkeypatch.setattr("rlscout.run._sit", lambda config, played, asked, state: sat.append(state) or 0)
+    assert run(config) == 0
+    assert len(sat) == 1
+
+
+def test_a_folder_has_one_run_at_a_time(config: Config) -> None:
+    folder = Path(config.data)
+    with only_run(folder), pytest.raises(ValueError, match=f"another `rlscout run` works in {folder}"):
+        run(config)
+    left(config)
+    assert run(config) == 0
+
+
+def test_a_run_json_of_something_else_is_refused_by_name(config: Config) -> None:
+    (Path(config.data) / "run.json").write_text("[1, 2")
+    with pytest.raises(ValueError, match=r"run\.json: not what a run has written"):
+        run(config)
