@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rlscout import patterns
 from rlscout.analysis import search_all
 from rlscout.config import Config
 from rlscout.games import Game, Position, game
@@ -228,43 +229,53 @@ def ordering(
     evaluator: Evaluator | None,
     count: int,
     empties: tuple[int, int],
-    hint_ply: int,
+    hint_plies: Sequence[int],
     seed: int,
     as_json: bool,
 ) -> str:
-    """Node counts of the same proofs under each ordering, one thread and fresh tables. ValueError where two scores
-    differ."""
+    """What the same proofs cost under each ordering, one thread and fresh tables; the network's down to each of `hint_plies`.
+
+    ValueError where two scores differ."""
     positions = random_positions(played, count, *empties, seed)
-    orderings = ["static", "random"] + (["network"] if evaluator is not None else [])
-    found: dict[str, list[Solution]] = {}
-    for name in orderings:
-        options = SolveOptions(name, hint_ply, table_mb=config.solve.table_mb, seed=seed)
-        found[name] = [solve(position, options, evaluator=evaluator) for position in positions]
-    for solutions in zip(*found.values(), strict=True):
-        if len({solution.score for solution in solutions}) != 1:
-            scores = {name: s.score for name, s in zip(orderings, solutions, strict=True)}
-            raise ValueError(f"the orderings disagree at {solutions[0].position.text}: {scores}; this is a defect")
-    sums = {
-        name: {
-            "nodes": sum(s.nodes for s in solutions),
-            "evaluations": sum(s.evaluations for s in solutions),
-            "network_evaluations": sum(s.network_evaluations for s in solutions),
-            "seconds": round(sum(s.seconds for s in solutions), 3),
-        }
-        for name, solutions in found.items()
-    }
+    with_patterns = patterns.load(played.name) is not None
+    asked = [("static", 0), ("random", 0)] + [("patterns", 0)] * with_patterns
+    if evaluator is not None:
+        asked += [("network", ply) for ply in hint_plies]
+        asked += [("network+patterns", ply) for ply in hint_plies if with_patterns]
+    rows: dict[str, dict[str, float]] = {}
+    scores: list[int | None] = []
+    for name, ply in asked:
+        options = SolveOptions(name, ply, table_mb=config.solve.table_mb, seed=seed, statistics=True)
+        found = [solve(position, options, evaluator=evaluator) for position in positions]
+        scores = scores or [solution.score for solution in found]
+        for solution, score in zip(found, scores, strict=True):
+            if solution.score != score:
+                text = f"{solution.position.text}: {score} by {asked[0][0]}, {solution.score} by {name}"
+                raise ValueError(f"the orderings disagree at {text}; this is a defect")
+        rows[f"{name} to ply {ply}" if ply else name] = _cost(found)
     if as_json:
-        return json.dumps(
-            {"game": played.name, "positions": count, "empties": empties, "seed": seed, "orderings": sums}
-        )
+        about = {"game": played.name, "positions": count, "empties": empties, "seed": seed}
+        return json.dumps({**about, "table_mb": config.solve.table_mb, "orderings": rows})
     lines = [
         f"{played.name}: {count} positions of {empties[0]} to {empties[1]} empties, seed {seed}; all scores agree",
-        f"{'ordering':<10} {'nodes':>16} {'of static':>10} {'static evals':>14} {'network evals':>14} {'seconds':>9}",
+        f"{'ordering':<27} {'nodes':>14} {'of static':>10} {'static evals':>14} {'network evals':>14} {'first cuts':>11} {'seconds':>9}",
     ]
-    for name, row in sums.items():
-        share = row["nodes"] / max(1, sums["static"]["nodes"])
+    for name, row in rows.items():
+        share = row["nodes"] / max(1, rows["static"]["nodes"])
         lines.append(
-            f"{name:<10} {row['nodes']:>16,} {share:>10.2f} {row['evaluations']:>14,} "
-            f"{row['network_evaluations']:>14,} {row['seconds']:>9.2f}"
+            f"{name:<27} {row['nodes']:>14,} {share:>10.3f} {row['evaluations']:>14,} {row['network_evaluations']:>14,} "
+            f"{row['first_cuts']:>11.1%} {row['seconds']:>9.2f}"
         )
     return "\n".join(lines)
+
+
+def _cost(solutions: Sequence[Solution]) -> dict[str, float]:
+    """Sums over some proofs, and the share of their nodes with a cut where the first move cut (leaf routines apart)."""
+    cuts = sum(int(s.cut_nodes_by_ply.sum()) for s in solutions)
+    return {
+        "nodes": sum(s.nodes for s in solutions),
+        "evaluations": sum(s.evaluations for s in solutions),
+        "network_evaluations": sum(s.network_evaluations for s in solutions),
+        "first_cuts": sum(int(s.first_cuts_by_ply.sum()) for s in solutions) / max(1, cuts),
+        "seconds": round(sum(s.seconds for s in solutions), 3),
+    }

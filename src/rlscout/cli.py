@@ -625,12 +625,18 @@ def ordering(
     positions: int = 10,
     low: Annotated[int, Parameter(help="Fewest empty squares.")] = 16,
     high: Annotated[int, Parameter(help="Most empty squares.")] = 20,
-    hint_ply: int = 8,
+    hint_ply: Annotated[
+        tuple[int, ...], Parameter(help="How far down the network orders; each ply given makes a row.", negative=())
+    ] = (8,),
     seed: int = 1,
     json: Annotated[bool, Parameter(negative=())] = False,
     set_: Settings = (),
 ) -> int:
-    """Node counts of the orderings network, static and random over the same positions; the scores must agree."""
+    """What the same proofs cost under each ordering: static, random, patterns, network, both; the scores must agree.
+
+    Try:
+      rlscout bench ordering othello6 --hint-ply 2 --hint-ply 4 --hint-ply 8
+    """
     from rlscout.bench import ordering as measure
 
     config = _config(name, set_, **({} if data is None else {"data": str(data)}))

@@ -10,6 +10,7 @@ import pytest
 from rlscout import bench
 from rlscout.config import Config
 from rlscout.games import game
+from rlscout.inference.hashed import HashedEvaluator
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "bench.txt"
 
@@ -41,7 +42,16 @@ def test_strength_judges_by_exact_scores() -> None:
 
 
 def test_orderings_agree_on_scores_and_differ_in_nodes() -> None:
-    answer = json.loads(bench.ordering(Config(), game("othello6"), None, 3, (10, 11), 3, seed=1, as_json=True))
+    answer = json.loads(bench.ordering(Config(), game("othello6"), None, 3, (10, 11), (), seed=1, as_json=True))
     orderings = answer["orderings"]
-    assert orderings["static"]["nodes"] != orderings["random"]["nodes"] > 0
-    assert "all scores agree" in bench.ordering(Config(), game("othello6"), None, 1, (8, 8), 3, seed=1, as_json=False)
+    assert len({orderings[name]["nodes"] for name in ("static", "random", "patterns")}) == 3
+    assert 0.3 < orderings["random"]["first_cuts"] < orderings["static"]["first_cuts"] < 1.0
+    assert "all scores agree" in bench.ordering(Config(), game("othello6"), None, 1, (8, 8), (), seed=1, as_json=False)
+
+
+def test_the_network_orders_down_to_each_ply_that_is_asked_for() -> None:
+    evaluator = HashedEvaluator(16)
+    answer = json.loads(bench.ordering(Config(), game("othello4"), evaluator, 2, (9, 10), (1, 3), seed=1, as_json=True))
+    orderings = answer["orderings"]
+    asked = [orderings[f"network to ply {ply}"]["network_evaluations"] for ply in (1, 3)]
+    assert 0 < asked[0] < asked[1]
