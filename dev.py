@@ -47,13 +47,15 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "rlscout-stamp.json"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
+BACKENDS = ["onnx", "openvino"]
+"""Where networks run fast on a CPU; --no-venv does without."""
 EXTRAS = {
-    "run": ["onnx"],
-    "bench": ["onnx"],
-    "setup": ["onnx"],
-    "test": ["onnx", "test"],
-    "soak": ["onnx", "test"],
-    "lint": ["onnx", "test", "lint"],
+    "run": BACKENDS,
+    "bench": BACKENDS,
+    "setup": BACKENDS,
+    "test": [*BACKENDS, "test"],
+    "soak": [*BACKENDS, "test"],
+    "lint": [*BACKENDS, "test", "lint"],
 }
 
 
@@ -257,9 +259,8 @@ def prepare_venv(extras: list[str]) -> None:
 def prepare_interpreter(extras: list[str]) -> None:
     """--no-venv: checks that the interpreter has what is needed, builds with CMake alone, and runs from the source folder."""
     wanted = PROJECT["project"]["dependencies"] + ["nanobind>=3.1"]
-    wanted += [
-        package for extra in extras if extra != "onnx" for package in PROJECT["project"]["optional-dependencies"][extra]
-    ]
+    others = [extra for extra in extras if extra not in BACKENDS]
+    wanted += [package for extra in others for package in PROJECT["project"]["optional-dependencies"][extra]]
     missing = [requirement for requirement in wanted if not requirement_is_met(requirement)]
     if missing:
         fail(f"--no-venv: {sys.executable} lacks {', '.join(missing)}.")

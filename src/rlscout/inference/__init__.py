@@ -10,7 +10,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,31 +34,58 @@ class Evaluator(Protocol):
         """Packed positions [B, 2W] and their legal moves [B, W]; B may be 0 and may change from call to call."""
 
 
-def _torch(network: Network, device: str, threads: int) -> Evaluator:
+Maker = Callable[[Network, str, int, U64 | None], Evaluator]
+"""(network, device, threads, calibration) -> evaluator. Loads the backend's library, which nothing did before."""
+
+
+def _torch(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
     from rlscout.inference.torch import TorchEvaluator
 
     return TorchEvaluator(network, device, threads)
 
 
-def _onnx(network: Network, device: str, threads: int) -> Evaluator:
-    from rlscout.inference.onnx import OnnxEvaluator
+def _onnx(int8: bool) -> Maker:
+    def make(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
+        from rlscout.inference.onnx import OnnxEvaluator
 
-    return OnnxEvaluator(network, device, threads)
+        return OnnxEvaluator(network, device, threads, int8, calibration)
+
+    return make
 
 
-def _hashed(network: Network, device: str, threads: int) -> Evaluator:
+def _openvino(precision: Literal["fp32", "bf16", "int8"]) -> Maker:
+    def make(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
+        from rlscout.inference.openvino import OpenvinoEvaluator
+
+        return OpenvinoEvaluator(network, device, threads, precision, calibration)
+
+    return make
+
+
+def _hashed(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
     from rlscout.inference.hashed import HashedEvaluator
 
     return HashedEvaluator(network.header.squares)
 
 
-BACKENDS: dict[str, Callable[[Network, str, int], Evaluator]] = {"torch": _torch, "onnx": _onnx, "hashed": _hashed}
-"""Name -> (network, device, threads) -> evaluator. A backend's library is loaded when it is asked for, not before."""
+BACKENDS: dict[str, Maker] = {
+    "torch": _torch,
+    "onnx": _onnx(int8=False),
+    "onnx-int8": _onnx(int8=True),
+    "openvino": _openvino("fp32"),
+    "openvino-bf16": _openvino("bf16"),
+    "openvino-int8": _openvino("int8"),
+    "hashed": _hashed,
+}
+"""By name. The number behind a name tells of less than single precision: faster, and a little off."""
 
 
-def make_evaluator(backend: str, network: Network, device: str = "auto", threads: int = 1) -> Evaluator:
+def make_evaluator(
+    backend: str, network: Network, device: str = "auto", threads: int = 1, calibration: U64 | None = None
+) -> Evaluator:
     """`backend` "auto": torch where an accelerator is at hand or asked for, else onnx where it is installed (faster on
-    a CPU, most of all on small batches; and it starts without loading torch). `threads` are of the CPU.
+    a CPU, most of all on small batches; and it starts without loading torch). `threads` are of the CPU. Backends of 8 bits
+    find their ranges on `calibration`, packed positions [B, 2W] of the network's game; by default, of random games.
 
     Raises ValueError for an unknown backend or device, and where the backend's library is missing."""
     if backend == "auto":
@@ -67,7 +94,7 @@ def make_evaluator(backend: str, network: Network, device: str = "auto", threads
         backend = "torch" if accelerated or not has_onnx else "onnx"
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend '{backend}'; allowed are auto, {', '.join(BACKENDS)}")
-    return BACKENDS[backend](network, device, threads)
+    return BACKENDS[backend](network, device, threads, calibration)
 
 
 def _accelerator() -> bool:

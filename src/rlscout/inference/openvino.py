@@ -1,0 +1,87 @@
+"""The network on OpenVINO, on the CPU: in single precision, in bfloat16 where the processor has it, or in 8 bits.
+
+One stream a thread: a batch is cut into as many parts, each evaluated by one thread alone. That is faster than threads that
+share a convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from rlscout.inference import Heads, heads_of
+from rlscout.inference.calibration import calibration_planes
+from rlscout.inference.graph import calibrated, graph
+from rlscout.network import F32, U64, Network, planes
+
+try:
+    import openvino  # type: ignore[import-untyped]
+except ImportError as error:
+    raise ValueError(
+        f"backend 'openvino' needs the packages onnx and openvino ({error}); `pip install onnx openvino`"
+    ) from None
+
+Precision = Literal["fp32", "bf16", "int8"]
+LEAST_PART = 8
+"""Positions for which a stream of its own is worth its start."""
+
+
+class OpenvinoEvaluator:
+    """int8: quantised, its ranges found on `calibration` (packed positions [B, 2W]; default: of random games)."""
+
+    def __init__(
+        self,
+        network: Network,
+        device: str = "auto",
+        threads: int = 1,
+        precision: Precision = "fp32",
+        calibration: U64 | None = None,
+    ) -> None:
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"backend 'openvino' runs on the CPU, not on '{device}'; allowed are auto, cpu")
+        if precision == "bf16" and not has_bf16():
+            raise ValueError("backend 'openvino-bf16': this processor has no bfloat16 instructions; take 'openvino'")
+        if precision == "int8":
+            model = graph(network, calibrated(network, calibration_planes(network, calibration), _run))
+        else:
+            model = graph(network)
+        self._rows, self._columns = network.header.rows, network.header.columns
+        compiled = _compiled(model, threads, "bf16" if precision == "bf16" else "f32")
+        self._requests = [compiled.create_infer_request() for _ in range(threads)]
+
+    def evaluate(self, positions: U64, legal: U64) -> Heads:
+        x = planes(positions, legal, self._rows, self._columns)
+        if not len(x):
+            return Heads(x.reshape(0, self._rows * self._columns), x.reshape(0))
+        requests = self._requests[: max(1, len(x) // LEAST_PART)]
+        for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
+            request.start_async({"planes": part}, share_inputs=True)
+        for request in requests:
+            request.wait()
+        logits, value = (
+            np.concatenate([request.get_tensor(name).data for request in requests]) for name in ("policy", "value")
+        )
+        return heads_of(logits, value.reshape(-1), legal)
+
+
+def has_bf16() -> bool:
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _run(model: bytes, outputs: Sequence[str], x: F32) -> Sequence[F32]:
+    request = _compiled(model, 1, "f32").create_infer_request()
+    request.infer({"planes": x})
+    return [request.get_tensor(name).data for name in outputs]
+
+
+def _compiled(model: bytes, threads: int, precision: str) -> openvino.CompiledModel:
+    """Threads are not tied to cores: several processes of one host would share the same ones."""
+    core = openvino.Core()
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": threads,
+        "ENABLE_CPU_PINNING": False,
+    }
+    return core.compile_model(core.read_model(model), "CPU", settings)
