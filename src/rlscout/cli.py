@@ -506,6 +506,40 @@ def show(
     return OK
 
 
+@app.command
+def export(
+    model: Annotated[str, Parameter(help="A network file, or best: the best one of the run in --data.")] = "best",
+    /,
+    *,
+    to: Literal["onnx", "onnx-int8", "torchscript", "coreml"] = "onnx",
+    data: Annotated[Path | None, Parameter(help="Folder of a run; its samples calibrate 8 bits.")] = None,
+    out: Annotated[Path | None, Parameter(help="Default: the game and the suffix of the format, here.")] = None,
+) -> int:
+    """Write a network as a file that other programs run: planes [batch, 3, rows, columns] in, policy logits and value out.
+
+    onnx-int8 is quantised after training, calibrated on stored samples of the run, or on random games without one.
+
+    Try:
+      rlscout export best --data data/othello6 --to onnx-int8 --out othello6.onnx
+    """
+    from rlscout.export import SUFFIXES, load
+    from rlscout.export import export as write
+    from rlscout.games import game
+
+    network, calibration = load(model, data)
+    path = out or Path(_folder_name(game(network.header.game)) + SUFFIXES[to])
+    write(network, to, path, calibration)
+    header = network.header
+    shape = f"{header.architecture.blocks} blocks of {header.architecture.channels} channels"
+    used = (
+        ""
+        if to != "onnx-int8"
+        else ", calibrated on " + ("random games" if calibration is None else f"{len(calibration)} stored samples")
+    )
+    print(f"{path}: {header.game}, {shape}, step {header.step}{used}")
+    return OK
+
+
 patterns_app = App(
     name="patterns",
     help="""Pattern tables: linear predictions of score and search cost that order moves (`solve --ordering patterns`).

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from networks import network
 from numpy.typing import NDArray
 
 from rlscout.config import NetworkConfig
@@ -16,7 +17,7 @@ from rlscout.games import game
 from rlscout.inference import BACKENDS, best_moves, make_evaluator
 from rlscout.inference.calibration import random_positions
 from rlscout.inference.hashed import HashedEvaluator
-from rlscout.network import F32, U64, Header, Network, bits, folded, planes, shapes
+from rlscout.network import F32, U64, Header, Network, bits, folded, planes
 
 SMALL = NetworkConfig(blocks=2, channels=8, policy_channels=3, value_channels=2, value_hidden=16)
 HEADERS = [
@@ -48,16 +49,6 @@ def needs(backend: str) -> pytest.MarkDecorator:
 ALL_BACKENDS = [pytest.param(name, marks=needs(name)) for name in BACKENDS]
 NETWORK_BACKENDS = [backend for backend in ALL_BACKENDS if backend.values != ("hashed",)]
 EIGHT_BITS = [backend for backend in ALL_BACKENDS if str(backend.values[0]).endswith("int8")]
-
-
-def network(header: Header) -> Network:
-    generator = np.random.default_rng(5)
-    weights = {}
-    for name, shape in shapes(header).items():
-        spread = np.prod(shape[1:]) ** -0.5 if len(shape) > 1 else 0.1
-        spread *= 3.0 if name in ("policy.weight", "value.weight") else 1.0
-        weights[name] = generator.normal(0.0, spread, shape).astype(np.float32)
-    return Network(header, {n: np.abs(w) + 0.5 if n.endswith("running_var") else w for n, w in weights.items()})
 
 
 def canaries(header: Header, count: int = 40) -> tuple[U64, U64]:

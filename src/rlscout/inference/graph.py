@@ -11,7 +11,9 @@ calibration positions; what lies beyond later is clipped. Batch norm is folded.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -157,5 +159,6 @@ class _Writer:
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
         )
+        helper.set_model_props(model, {"rlscout": json.dumps(asdict(self.header), sort_keys=True)})
         content: bytes = model.SerializeToString()
         return content

@@ -1,0 +1,121 @@
+"""A network as a file that other programs run: ONNX, ONNX in 8 bits, TorchScript, Core ML.
+
+Each takes planes [batch, 3, rows, columns] (own stones, opponent's stones, legal moves, as 0 and 1) and gives `policy`, the
+logits of all squares [batch, S], and `value` for the side to move, [batch, 1]. Batch norm is folded.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rlscout.network import PLANES, U64, Network, folded, load_network
+from rlscout.storage import open_store
+
+if TYPE_CHECKING:
+    import torch
+
+NEWEST = 20_000
+"""Stored samples among which those of the calibration are drawn."""
+MAX_BATCH = 65_536
+"""Of Core ML, which wants a bound."""
+
+
+def load(model: str, data: Path | None, calibration: int = 512) -> tuple[Network, U64 | None]:
+    """The network of a file, or the `best` one of the run in `data`; and positions [B, 2W] of that run's newest samples, drawn
+    at random, None without `data`. ValueError where something is not there."""
+    if data is None:
+        if model == "best":
+            raise ValueError("the best network of which run? name its folder by --data DIR")
+        return load_network(Path(model)), None
+    if not (data / "rlscout.db").is_file():
+        raise ValueError(f"no run in {data}: `rlscout run` makes one, `--data` names its folder")
+    with open_store(data) as store:
+        best = store.best_model()
+        if model == "best" and best == 0:
+            raise ValueError(f"no network of {data} was promoted yet")
+        network = load_network(store.weights(best) if model == "best" else Path(model), store.ping().game)
+        positions = store.read_samples(max(0, store.sample_counts().last_id - NEWEST), NEWEST).positions
+    return network, np.random.default_rng(1).permutation(positions)[:calibration] if len(positions) else None
+
+
+def export(network: Network, to: str, out: Path, calibration: U64 | None = None) -> None:
+    """Writes the file (for Core ML, a folder). 8-bit ranges are found on `calibration`, packed positions [B, 2W]; default: of
+    random games. ValueError where the format is unknown, or what it needs is not installed."""
+    if to not in FORMATS:
+        raise ValueError(f"unknown format '{to}'; allowed are {', '.join(FORMATS)}")
+    FORMATS[to](network, out, calibration)
+
+
+def _onnx(network: Network, out: Path, calibration: U64 | None) -> None:
+    from rlscout.inference.graph import graph
+
+    out.write_bytes(graph(network))
+
+
+def _onnx_int8(network: Network, out: Path, calibration: U64 | None) -> None:
+    from rlscout.inference.onnx import quantised
+
+    out.write_bytes(quantised(network, calibration))
+
+
+def _torchscript(network: Network, out: Path, calibration: U64 | None) -> None:
+    _traced(network).save(out)
+
+
+def _coreml(network: Network, out: Path, calibration: U64 | None) -> None:
+    """Half precision inside, as the Neural Engine wants it; single at both ends."""
+    try:
+        logging.getLogger("coremltools").setLevel(logging.ERROR)  # it warns of every torch that it was not tested with
+        import coremltools  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as error:
+        raise ValueError(f"the format coreml needs coremltools ({error}); `pip install coremltools`") from None
+    batch = coremltools.RangeDim(1, MAX_BATCH, default=64)
+    planes = (batch, PLANES, network.header.rows, network.header.columns)
+    coremltools.convert(
+        _traced(network),
+        inputs=[coremltools.TensorType("planes", shape=planes, dtype=np.float32)],
+        outputs=[coremltools.TensorType(name, dtype=np.float32) for name in ("policy", "value")],
+        minimum_deployment_target=coremltools.target.macOS13,
+    ).save(str(out))
+
+
+def _traced(network: Network) -> torch.jit.ScriptModule:
+    import torch
+
+    from rlscout.tower import Tower, tower_of
+
+    class Exported(torch.nn.Module):
+        """The tower, its value as [batch, 1] like that of the other formats."""
+
+        def __init__(self, tower: Tower) -> None:
+            super().__init__()
+            self.tower = tower
+
+        def forward(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            policy, value = self.tower(planes)
+            return policy, value[:, None]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # torch would have torch.export, which is no file for libtorch
+        header = network.header
+        example = torch.zeros(2, PLANES, header.rows, header.columns)
+        tower = Exported(tower_of(folded(network)).eval())
+        traced: torch.jit.ScriptModule = torch.jit.trace(tower, example)  # type: ignore[no-untyped-call]
+        return traced
+
+
+FORMATS: dict[str, Callable[[Network, Path, U64 | None], None]] = {
+    "onnx": _onnx,
+    "onnx-int8": _onnx_int8,
+    "torchscript": _torchscript,
+    "coreml": _coreml,
+}
+SUFFIXES = {"onnx": ".onnx", "onnx-int8": ".int8.onnx", "torchscript": ".pt", "coreml": ".mlpackage"}
