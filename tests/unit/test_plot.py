@@ -1,4 +1,4 @@
-"""The report's drawings: axes that hold the data, marks for every curve."""
+"""Curves: axes that hold the data, marks for every curve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from rlscout.report import Line, plot, ticks
+from rlscout.plot import Line, plot, ticks
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.2, 1234.5), (0.001, 0.0011), (5.0, 5.0), (-1e6, -1e5)])
