@@ -9,7 +9,7 @@ from typing import Any
 
 from rlscout import draw
 
-WIDTH, HEIGHT = 620, 240
+WIDTH, HEIGHT = 580, 230
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 26, 30
 COLOURS = ("#2a6fb0", "#c4572b", "#3f8f5f", "#7d4fa0", "#b08a1e", "#2a9aa0", "#8a8a8a")
 

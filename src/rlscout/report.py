@@ -61,6 +61,7 @@ def _page(config: Config, played: Game, store: Store, result: dict[str, Any] | N
         "<h2>Learning</h2>",
         f"<p>{counts.games:,} games, {counts.last_id:,} samples; {len(models) - 1} networks trained, {promoted} promoted.</p>",
         f'<div class="row">{_learning(store, models, duels)}</div>',
+        "<h2>Samples</h2>",
         _samples_table(counts.by_model),
         "<h2>Duels</h2>",
         _duel_table(duels),
@@ -147,7 +148,7 @@ def _learning(store: Store, models: Sequence[Model], duels: Sequence[Duel]) -> s
         plot("Losses", axis, [curve(name, metrics) for name, metrics in losses]),
         plot("Strength of the best network (sum of won duels)", axis, [_elo_line(models, duels, begin)]),
         plot("Samples", axis, [curve("samples", store.read_metrics("samples"))]),
-        plot("Speed of self-play, per second", axis, [curve(name, metrics) for name, metrics in speeds]),
+        *(plot(f"Self-play: {name} per second", axis, [curve(name, metrics)]) for name, metrics in speeds),
     ]
     return "".join(plots)
 
