@@ -1,0 +1,134 @@
+"""The opening book: the exact score of every position after the first plies of a game, folded by symmetry.
+
+    make("othello6", 4, SolveOptions("patterns"))  ->  Book     proves every position after 4 plies; the others follow from these
+    load("othello6")                               ->  Book     the one shipped with the package, None where there is none
+
+The file is text: `%` begins a comment, every other line is a position, a semicolon and the score for the side to move. Nothing in
+a book is taken on trust by the solver: it answers people, and `rlscout solve --certificate` proves any entry again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from rlscout.games import Game, Position, game
+from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
+
+FOLDER = "tables"
+
+
+@dataclass(frozen=True)
+class Book:
+    """Scores for the side to move, by the key of a folded position (see `key`)."""
+
+    game: str
+    scoring: str
+    about: str  # how it was made
+    scores: dict[bytes, int]
+    positions: tuple[Position, ...]  # those of `scores`, in the same order: by ply, then as met
+
+    def score(self, position: Position) -> int | None:
+        """None where the position is not in the book, nor any image of it."""
+        if (position.game.name, position.game.scoring) != (self.game, self.scoring):
+            return None
+        return self.scores.get(key(position))
+
+    def moves(self, position: Position) -> dict[int, int]:
+        """Square -> score for the side to move at `position`, of the legal moves that lead to a position of the book."""
+        found = {move: self.score(position.play([move])) for move in position.legal_squares}
+        return {move: -score for move, score in found.items() if score is not None}
+
+    def save(self, path: Path) -> None:
+        lines = [f"% {line}" for line in self.about.splitlines()]
+        lines += [
+            f"{position.text}; {score:+d}" for position, score in zip(self.positions, self.scores.values(), strict=True)
+        ]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, played: Game, path: Path) -> Book:
+        """ValueError names the line at fault."""
+        about: list[str] = []
+        scores: dict[bytes, int] = {}
+        positions: list[Position] = []
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("%"):
+                about.append(line[1:].strip())
+                continue
+            text, _, score = line.partition(";")
+            try:
+                position = played.position(text)
+                scores[key(position)] = int(score)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from None
+            positions.append(position)
+        return cls(played.name, played.scoring, "\n".join(about), scores, tuple(positions))
+
+
+def key(position: Position) -> bytes:
+    """Equal for a position and its images under the symmetries of the board, whoever is to move."""
+    folded: bytes = position.game.engine.canonical(position.packed[None])[0].tobytes()
+    return folded
+
+
+def load(name: str, scoring: str = "empties") -> Book | None:
+    """The book shipped for a game under this scoring."""
+    played = game(name, scoring)
+    if scoring != "empties":
+        return None
+    file = resources.files("rlscout") / FOLDER / f"{played.name.replace(':', '-')}.book"
+    with resources.as_file(file) as path:
+        return Book.read(played, path) if path.exists() else None
+
+
+def positions_after(played: Game, plies: int) -> list[list[Position]]:
+    """For 0 to `plies` plies (a pass is one) the positions that can be reached, one for each class of images; finished games apart."""
+    layers = [[played.start]]
+    for _ in range(plies):
+        following: dict[bytes, Position] = {}
+        for position in layers[-1]:
+            for move in position.legal_squares or [-1]:
+                after = position.play([move])
+                if not after.over:
+                    following.setdefault(key(after), after)
+        layers.append(list(following.values()))
+    return layers
+
+
+def make(
+    played: Game,
+    plies: int,
+    options: SolveOptions,
+    about: str,
+    on_proof: Callable[[int, int, Solution], None] = lambda number, all, solution: None,
+) -> Book:
+    """Proves the score of every position after `plies` plies; those before follow from them, move by move.
+
+    `on_proof` hears of each: its number, the number of all, the solution."""
+    layers = positions_after(played, plies)
+    proof = Proof(played, options)
+    scores: dict[bytes, int] = {}
+    for number, position in enumerate(layers[-1], 1):
+        solution = solve_with(proof, position, Limits())  # no limit: it ends proven
+        scores[key(position)] = solution.lower
+        on_proof(number, len(layers[-1]), solution)
+    for layer in reversed(layers[:-1]):
+        for position in layer:
+            scores.setdefault(
+                key(position), max(_after(position, move, scores) for move in position.legal_squares or [-1])
+            )
+    ordered = list(_distinct(position for layer in layers for position in layer))
+    return Book(played.name, played.scoring, about, {key(p): scores[key(p)] for p in ordered}, tuple(ordered))
+
+
+def _after(position: Position, move: int, scores: dict[bytes, int]) -> int:
+    """The score of a move."""
+    after = position.play([move])
+    return -(after.score() if after.over else scores[key(after)])
+
+
+def _distinct(positions: Iterable[Position]) -> Iterable[Position]:
+    return {key(position): position for position in positions}.values()

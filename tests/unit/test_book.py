@@ -1,0 +1,48 @@
+"""Books: exact scores of openings, found again under every symmetry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rlscout import book
+from rlscout.games import game
+from rlscout.solving import SolveOptions, solve
+
+PLIES = 3
+
+
+@pytest.fixture(scope="module")
+def made() -> book.Book:
+    return book.make(game("othello4"), PLIES, SolveOptions(), "made by a test")
+
+
+def test_every_score_is_that_of_the_solver(made: book.Book) -> None:
+    assert len(made.positions) == 1 + 1 + 3 + 11
+    for position in made.positions:
+        assert made.score(position) == solve(position).score
+        for move, score in made.moves(position).items():
+            assert score == solve(position.play([move])).score * -1
+
+
+def test_images_are_one_entry(made: book.Book) -> None:
+    after = game("othello4").play("b1")
+    assert {made.score(image) for image in after.symmetric()} == {10}
+    deep = made.positions[-1].play(made.positions[-1].legal()[0])
+    assert made.score(deep) is None
+    assert made.score(game("othello4", "discs").start) is None
+    assert made.score(game("othello6").start) is None
+
+
+def test_a_book_is_read_as_it_was_written(made: book.Book, tmp_path: Path) -> None:
+    made.save(tmp_path / "o4.book")
+    again = book.Book.read(game("othello4"), tmp_path / "o4.book")
+    assert (again.scores, again.about, again.positions) == (made.scores, made.about, made.positions)
+
+
+@pytest.mark.parametrize("line", ["-----OX--XO-- X; 3", "-----OX--XO----- X; three", "-----OX--XO----- X"])
+def test_a_bad_line_is_named(line: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.book").write_text(f"% fine\n{line}\n")
+    with pytest.raises(ValueError, match=r"bad\.book, line 2: "):
+        book.Book.read(game("othello4"), tmp_path / "bad.book")
