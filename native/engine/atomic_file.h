@@ -1,6 +1,8 @@
 // A file that appears whole or not at all.
 #pragma once
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -29,18 +31,22 @@ class AtomicFile {
     std::remove(part_.c_str());
   }
 
-  void commit(std::string_view content) {
-    const bool written = std::fwrite(content.data(), 1, content.size(), file_) == content.size();
-    const int write_error = errno;
+  void write(std::string_view content) {
+    if (std::fwrite(content.data(), 1, content.size(), file_) != content.size()) fail();
+  }
+
+  // Writes the rest, and puts the file into its place once the disk has it.
+  void commit(std::string_view rest) {
+    write(rest);
+    if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) fail();
     const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-    if (written && closed && std::rename(part_.c_str(), path_.c_str()) == 0) return;
-    if (!written) errno = write_error;
-    fail();
+    if (!closed || std::rename(part_.c_str(), path_.c_str()) != 0) fail();
   }
 
  private:
   [[noreturn]] void fail() {
     const std::string reason = std::strerror(errno);
+    if (file_ != nullptr) std::fclose(std::exchange(file_, nullptr));
     std::remove(part_.c_str());
     throw std::invalid_argument("cannot write '" + path_ + "': " + reason);
   }

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/job.h"
 #include "engine/solver.h"
+#include "engine/table_file.h"
 #include "search/alphabeta.h"
 #include "search/certificate.h"
 #include "search/score.h"
@@ -63,8 +64,8 @@ class SolverFor : public Solver {
     const bool running = job_.running();
     const auto& at = search_.progress();
     return {running,
-            nodes_before_ + (budget_ ? budget_->nodes() : 0),
-            running ? 0 : search_.counters().evaluations,
+            before_.nodes + (budget_ ? budget_->nodes() : 0),
+            running ? 0 : total().evaluations,
             running ? budget_->seconds() : result_.seconds,
             proven_.lower,
             proven_.upper,
@@ -99,11 +100,25 @@ class SolverFor : public Solver {
                           &policy[i * static_cast<std::size_t>(info_.squares)], value[i]);
   }
 
+  void save(const std::string& path) const override {
+    const Counters spent =
+        job_.running() ? Counters{before_.nodes + budget_->nodes(), before_.evaluations} : total();  // about, while it runs
+    save_table(search_.table(), info_.name, info_.scoring, spent, path);
+  }
+
+  void load(const std::string& path) override {
+    require_idle("load");
+    reset();
+    spent_ = load_table(search_.table(), info_.name, info_.scoring, info_.max_score, path);
+    before_ = spent_;
+  }
+
   void reset() override {
     require_idle("reset");
     search_.reset();
     budget_.reset();
     root_ = {};
+    spent_ = {}, before_ = {};
   }
 
  private:
@@ -123,7 +138,7 @@ class SolverFor : public Solver {
   void begin(Limits limits) {
     budget_ = std::make_shared<Budget>(limits);
     proven_.lower = info_.min_score, proven_.upper = info_.max_score;
-    nodes_before_ = search_.counters().nodes;
+    before_ = total();
     walk_.reset();
   }
 
@@ -180,8 +195,14 @@ class SolverFor : public Solver {
     result_ = std::move(result);
   }
 
-  void count(SolveResult& result, const Budget& budget) const {
+  // Spent since the last reset, and on what was loaded.
+  Counters total() const {
     const Counters counters = search_.counters();
+    return {spent_.nodes + counters.nodes, spent_.evaluations + counters.evaluations};
+  }
+
+  void count(SolveResult& result, const Budget& budget) const {
+    const Counters counters = total();
     result.nodes = counters.nodes, result.evaluations = counters.evaluations;
     result.seconds = budget.seconds();
     for (const PlyStatistics& ply : search_.statistics()) {
@@ -204,7 +225,8 @@ class SolverFor : public Solver {
   AlphaBeta<G> search_;
   std::shared_ptr<Budget> budget_;
   SharedBounds proven_{};
-  std::uint64_t nodes_before_ = 0;
+  Counters spent_{};   // on what was loaded
+  Counters before_{};  // spent when the last job began
   std::optional<Position> root_;
   std::unique_ptr<CertificateWalk<G, AlphaBeta<G>>> walk_;  // of the certificate under work, or the last
   SolveResult result_{};

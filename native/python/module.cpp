@@ -487,7 +487,13 @@ void bind_solver(nb::module_& module, nb::class_<Engine>& engine) {
             s.solver->add_hints(words, {policy.data(), policy.size()}, one_per_position(value, n, "value"));
           },
           nb::arg("positions"), nb::arg("policy"), nb::arg("value"))
-      .def("reset", [](PythonSolver& s) { s.solver->reset(); });
+      .def("reset", [](PythonSolver& s) { s.solver->reset(); })
+      .def(
+          "save", [](const PythonSolver& s, const std::string& path) { s.solver->save(path); },
+          nb::call_guard<nb::gil_scoped_release>())
+      .def(
+          "load", [](PythonSolver& s, const std::string& path) { s.solver->load(path); },
+          nb::call_guard<nb::gil_scoped_release>());
   engine.def(
       "solver",
       [](const Engine& e, const nb::dict& options) {

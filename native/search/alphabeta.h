@@ -108,6 +108,10 @@ class AlphaBeta {
   // From now on what the table holds is the first to be replaced: for a new question, or a smaller one.
   void age_table() { table_.new_generation(); }
 
+  // What is known of positions, to be kept or brought back.
+  TranspositionTable<Traits::kKeyWords>& table() { return table_; }
+  const TranspositionTable<Traits::kKeyWords>& table() const { return table_; }
+
   // Forgets table, hints and counters.
   void reset() {
     table_.clear();

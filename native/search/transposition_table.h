@@ -80,6 +80,7 @@ class TranspositionTable {
 
  public:
   using Key = TableKey<kKeyWords>;
+  static constexpr int kWords = kKeyWords;
 
   // The largest power of two of buckets that fits into `megabytes` (2^20 bytes), one bucket at least.
   explicit TranspositionTable(int megabytes) {
@@ -98,6 +99,33 @@ class TranspositionTable {
       for (auto& entry : bucket.entries)
         for (Words& word : entry) word.store(0, std::memory_order_relaxed);
     age_ = 0;
+  }
+
+  // Every entry as it is stored, its age apart: the words of its position and, in the low bits of the last one, its data. Threads
+  // may search meanwhile: an entry is given whole, or not at all where its bucket was written to just then.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const Bucket& at : buckets_) {
+      Key entries[kWays];
+      const std::uint64_t sequence = at.sequence.load(std::memory_order_acquire);
+      for (int way = 0; way < kWays; ++way)
+        for (int i = 0; i < kKeyWords; ++i) entries[way][i] = at.entries[way][i].load(std::memory_order_acquire);
+      if ((sequence & 1) != 0 || at.sequence.load(std::memory_order_relaxed) != sequence) continue;
+      for (Key& entry : entries) {
+        entry[kKeyWords - 1] &= ~table_data::kAgeMask;
+        if ((entry[kKeyWords - 1] & table_data::kMask) != 0) visit(static_cast<const Key&>(entry));
+      }
+    }
+  }
+
+  // Stores an entry that `for_each` gave; false where its bounds are none of a game with scores up to `max_score`.
+  bool insert(Key entry, int max_score) {
+    const TableEntry known = table_data::unpack(entry[kKeyWords - 1]);
+    const auto [lower, upper] = known.bounds;
+    if (lower < -max_score || lower > upper || upper > max_score) return false;
+    entry[kKeyWords - 1] &= ~table_data::kMask;
+    store(entry, known);
+    return true;
   }
 
   void prefetch(const Key& key) const { __builtin_prefetch(&bucket(key)); }

@@ -249,6 +249,9 @@ def solve(
     threads: Annotated[int, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
     hint_ply: Annotated[int, Parameter(help="The network orders down to this ply below the root.")] = 8,
     seed: Annotated[int, Parameter(help="Of --ordering random.")] = 1,
+    state: Annotated[
+        Path | None, Parameter(help="Keep what is proven in this file, to go on from after a limit, Ctrl-C or a crash.")
+    ] = None,
     json: Annotated[bool, Parameter(help="One JSON object a line.", negative=())] = False,
 ) -> int:
     """Prove the score of a position. A network may order the moves; it never decides the answer.
@@ -261,6 +264,7 @@ def solve(
       rlscout solve tictactoe --position "XO--X---- O" --all-moves
       rlscout solve othello8 --file ffo.obf --json
       rlscout solve othello6 --model best --data data/othello6
+      rlscout solve othello8 --moves f5d6c3 --seconds 3600 --state f5d6c3.table    again and again, until it is proven
     """
     from rlscout import solving as job
     from rlscout.games import game as game_of
@@ -270,6 +274,8 @@ def solve(
             raise ValueError(f"{what} {number:g}: zero or more is allowed")
     if sum(given is not None for given in (moves, position, file)) > 1:
         raise ValueError("--moves, --position and --file exclude each other: give one of them")
+    if state is not None and file is not None:
+        raise ValueError("--state is of one proof: not with --file")
     if certificate is not None and (file is not None or all_moves):
         raise ValueError("--certificate is of one position and its score: not with --file or --all-moves")
     if leaf_empties is not None and certificate is None:
@@ -286,7 +292,9 @@ def solve(
     if chosen.startswith("network"):
         evaluator = _evaluator(played, model, data)
     options = job.SolveOptions(chosen, hint_ply, table_mb=table_mb, threads=threads, seed=seed)
-    proof, limits = job.Proof(played, options, evaluator, _progress("solving")), job.Limits(nodes, seconds)
+    proof, limits = job.Proof(played, options, evaluator, _progress("solving"), state=state), job.Limits(nodes, seconds)
+    if proof.nodes:
+        print(f"going on from {state}: {proof.nodes:,} nodes spent before", file=sys.stderr)
     if file is not None:
         return _solve_file(proof, list(job.read_problems(played, file)), limits, all_moves, json)
     asked = played.position(position) if position is not None else played.play(moves or "")
@@ -736,7 +744,7 @@ def ordering(
     high: Annotated[int, Parameter(help="Most empty squares.")] = 20,
     hint_ply: Annotated[
         tuple[int, ...], Parameter(help="How far down the network orders; each ply given makes a row.", negative=())
-    ] = (8,),
+    ] = (2, 4),
     seed: int = 1,
     json: Annotated[bool, Parameter(negative=())] = False,
     set_: Settings = (),
@@ -744,7 +752,7 @@ def ordering(
     """What the same proofs cost under each ordering: static, random, patterns, network, both; the scores must agree.
 
     Try:
-      rlscout bench ordering othello6 --hint-ply 2 --hint-ply 4 --hint-ply 8
+      rlscout bench ordering othello6 --hint-ply 2 --hint-ply 4 --hint-ply 6
     """
     from rlscout.bench import ordering as measure
 

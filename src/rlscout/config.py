@@ -190,6 +190,9 @@ class SolveConfig:
     compare: bool = setting(True, "solve once more with the static ordering, to state what the network saved")
     nodes: int = setting(0, "limit on positions entered by the search; 0: none", 0, 2**62)
     seconds: float = setting(1800.0, "limit on the time of the proof; 0: none", 0.0, 1e9)
+    state_seconds: float = setting(
+        60.0, "how often what is proven is saved, to go on from after a kill; 0: only when a proof ends", 0.0, 86_400.0
+    )
     table_mb: int = setting(256, "memory of the transposition table", 1, 1_000_000)
     threads: int = setting(2, "native threads; with 1, node counts repeat to the unit", 1, 1024)
     certificate: bool = setting(True, "write the certificate of the score, and have it verified")

@@ -12,6 +12,7 @@ from there.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import logging
 import math
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from rlscout import checker, draw, patterns
-from rlscout.config import Config, document
+from rlscout.config import Config, SolveConfig, document
 from rlscout.games import Game, Position, game
 from rlscout.process import LOG_FILE, Every, log_to, stop_on_signals
 from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
@@ -249,6 +250,12 @@ def _ordering(wanted: str, played: Game) -> str:
     return "patterns" if wanted == "network+patterns" and patterns.load(played.name) is not None else "static"
 
 
+def _digest(asked: Position, settings: SolveConfig) -> str:
+    """A name for the question, so that its proof goes on from its own state only."""
+    question = json.dumps([asked.game.name, asked.game.scoring, asked.text, asdict(settings)])
+    return hashlib.sha256(question.encode()).hexdigest()[:8]
+
+
 def position_to_solve(config: Config, played: Game) -> Position:
     if config.solve.position:
         return played.position(config.solve.position)
@@ -342,7 +349,13 @@ class Session:
                 statistics=True,
             )
             limits = Limits(settings.nodes or None, settings.seconds or None)
-            proof = Proof(self.game, options, evaluator, self._progress("solving"), self.stopping.is_set)
+            state = self.folder / f"proof-{_digest(asked, settings)}.table"
+            seconds = settings.state_seconds or math.inf
+            proof = Proof(
+                self.game, options, evaluator, self._progress("solving"), self.stopping.is_set, state, seconds
+            )
+            if proof.nodes:
+                log.info("the proof goes on after %d nodes", proof.nodes)
             solution = solve_with(proof, asked, limits)
             if solution.status == "stopped" or self.stopping.is_set():
                 return
@@ -361,6 +374,8 @@ class Session:
             if not self.stopping.is_set():
                 self.state.result = result
                 self.state.save(self.folder)
+                for done in self.folder.glob("proof-*.table"):
+                    done.unlink()
 
     def _progress(self, phase: str) -> Callable[[SolveProgress], None]:
         begin = time.monotonic()

@@ -9,6 +9,7 @@ time is an answer: bounds that are proven so far.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -20,10 +21,13 @@ from numpy.typing import NDArray
 
 from rlscout import patterns
 from rlscout.games import PASS, Game, GameRecord, Position
+from rlscout.process import Every
 
 if TYPE_CHECKING:
     from rlscout._native import SolveProgress, Solver, SolveResult, SolverOptions
     from rlscout.inference import Evaluator
+
+log = logging.getLogger(__name__)
 
 ORDERINGS = ("static", "patterns", "network", "network+patterns", "random")
 """`network` orders near the root, where the static order takes over; `network+patterns` where the game's pattern table does, if
@@ -124,7 +128,11 @@ class Proof:
         evaluator: Evaluator | None = None,
         on_progress: ProgressCallback = _ignore,
         stopping: Callable[[], bool] = lambda: False,
+        state: Path | None = None,
+        state_seconds: float = 60.0,
     ) -> None:
+        """`state`: a file that the proof goes on from where it exists, and that is written every `state_seconds` and when a proof ends:
+        what was proven is not proven again, whatever ends this process. It is trusted: never take one from others."""
         if options.ordering not in ORDERINGS:
             raise ValueError(f"ordering '{options.ordering}': allowed are {', '.join(ORDERINGS)}")
         hints = options.ordering.startswith("network")
@@ -149,21 +157,27 @@ class Proof:
                 f"ordering 'patterns': no pattern table comes with {game.name}; see `rlscout patterns train`"
             )
         self.solver: Solver = game.engine.solver(native)
+        self.state, self._save_due = state, Every(state_seconds)
+        self.nodes = 0
+        """Spent so far, by all proofs together and by those that the state holds."""
+        if state is not None and state.exists():
+            self.solver.load(str(state))
+            self.nodes = self.solver.progress()["nodes"]
+        elif state is not None:
+            self.solver.save(str(state))  # a place that cannot be written is told now, not after hours
 
     def prove(self, position: Position, limits: Limits) -> SolveResult:
         """Starts the solver until it ends for another reason than missing hints."""
-        begin = time.monotonic()
-        nodes_before: int | None = None
+        begin, nodes_before = time.monotonic(), self.nodes
         while True:
             seconds = None if limits.seconds is None else max(0.0, limits.seconds - (time.monotonic() - begin))
-            nodes = limits.nodes
-            if nodes is not None and nodes_before is not None:
-                nodes = max(1, nodes - nodes_before)
+            nodes = None if limits.nodes is None else max(1, limits.nodes - (self.nodes - nodes_before))
             self.solver.start(position.packed, nodes=nodes, seconds=seconds)
             result = self._wait()
+            self.nodes = result["nodes"]
             if result["status"] != "wanted":
+                self._save()
                 return result
-            nodes_before = result["nodes"]
             self._answer(self.solver.wanted())
 
     def certify(
@@ -182,11 +196,22 @@ class Proof:
                 self.on_progress(self.solver.progress())
                 if self.stopping():
                     self.solver.stop()
+                elif self._save_due():
+                    self._save()
         except KeyboardInterrupt:
             self.solver.stop()
             self.solver.wait(60.0)
+            self._save()
             raise
         return self.solver.result()
+
+    def _save(self) -> None:
+        if self.state is None:
+            return
+        try:
+            self.solver.save(str(self.state))
+        except ValueError as error:  # a full disk: the proof itself is not in danger
+            log.warning("%s; going on without", error)
 
     def _answer(self, positions: NDArray[np.uint64]) -> None:
         assert self.evaluator is not None

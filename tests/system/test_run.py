@@ -139,6 +139,26 @@ def test_a_run_outlives_every_kill_and_ends_with_a_checked_proof(sitting: tuple[
     assert "--minutes" in output.splitlines()[-1]
 
 
+def test_a_proof_goes_on_after_a_kill(tmp_path: Path) -> None:
+    """A position of 24 empties, some seconds of work, no learning."""
+    moves = "solve.moves=e4e5d5e3f5f6d2c5"
+    settings = [moves, "solve.ordering=static", "solve.compare=false", "solve.threads=1", "solve.state_seconds=0.2"]
+    command = [sys.executable, "-m", "rlscout", "run", "othello6", "--data", str(tmp_path), "--minutes", "0"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for("state", lambda: any(p.stat().st_size > 100_000 for p in tmp_path.glob("proof-*.table")), process)
+    process.kill()
+    process.wait()
+    assert json.loads((tmp_path / "run.json").read_text())["result"] is None
+    again = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    messages = [json.loads(line)["message"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [message for message in messages if re.fullmatch(r"the proof goes on after [1-9]\d+ nodes", message)]
+    assert not list(tmp_path.glob("proof-*.table"))
+    solution = json.loads((tmp_path / "run.json").read_text())["result"]
+    assert solution["proven"] and solution["certificate"]["valid"]
+
+
 def finish(data: Path, minutes: float) -> str:
     """The output of a run that ends by itself."""
     process = start(data, "--minutes", str(minutes))
