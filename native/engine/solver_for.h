@@ -101,8 +101,8 @@ class SolverFor : public Solver {
   }
 
   void save(const std::string& path) const override {
-    const Counters spent =
-        job_.running() ? Counters{before_.nodes + budget_->nodes(), before_.evaluations} : total();  // about, while it runs
+    const Counters spent = job_.running() ? Counters{before_.nodes + budget_->nodes(), before_.evaluations}
+                                          : total();  // about, while it runs
     save_table(search_.table(), info_.name, info_.scoring, spent, path);
   }
 
