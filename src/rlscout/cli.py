@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
 PROGRESS_SECONDS = 3.0
+PERFT_DEPTH = 8
+"""Plies counted in one native call: a second at most."""
 
 app = App(
     name="rlscout",
@@ -465,11 +467,28 @@ def perft(game: str, depth: int, /, *, moves: str = "", position: str | None = N
         raise ValueError(f"depth {depth}: zero or more is allowed")
     for ply in range(depth + 1):
         begin = time.monotonic()
-        count = played.engine.perft(start.packed, ply)
+        count = _perft(start, ply)
         if ply < depth:
             print(f"{ply:>3} {count:>20,} {time.monotonic() - begin:>9.3f} s", flush=True)
     print(count)
     return OK
+
+
+def _perft(start: Position, depth: int) -> int:
+    """In native calls of a moderate size, so that progress shows and Ctrl-C is heard between them."""
+    from rlscout.process import Every
+
+    apart, due = max(0, depth - PERFT_DEPTH), Every(PROGRESS_SECONDS)
+    layer, finished = [start], 0
+    for _ in range(apart):
+        finished += sum(position.over for position in layer)
+        layer = [p.play([move]) for p in layer if not p.over for move in (p.legal_squares or [-1])]
+    count = finished
+    for number, position in enumerate(layer):
+        count += position.game.engine.perft(position.packed, depth - apart)
+        if due():
+            print(f"ply {depth}: {count:,} so far, {(number + 1) / len(layer):.0%}", file=sys.stderr, flush=True)
+    return count
 
 
 @app.command
