@@ -688,6 +688,7 @@ Try:
   rlscout bench strength othello6
   rlscout bench ordering othello6
   rlscout bench mcts --game gomoku8 --network rollout --sims 1000
+  rlscout bench eval --batch 1..4096
 """,
 )
 app.command(bench_app)
@@ -719,6 +720,43 @@ def mcts(
 
     speed = measure(game, network, sims, games, threads, seconds, symmetries)
     print(speed.json() if json else speed.text())
+    return OK
+
+
+@bench_app.command(name="eval")
+def evaluation(
+    *,
+    game: str = "othello8",
+    backend: Annotated[str, Parameter(help="Names, as onnx,openvino-int8; all: what runs here.")] = "all",
+    device: str = "auto",
+    threads: int = 1,
+    blocks: str = "2",
+    channels: str = "64",
+    biases: Annotated[Literal["with", "without", "both"], Parameter(help="Of convolutions and dense layers.")] = "with",
+    batch: Annotated[str, Parameter(help="Numbers, as 1,64,256, or doublings, as 1..4096.")] = "1,16,256,4096",
+    seconds: Annotated[float, Parameter(help="For each row, at least.")] = 0.5,
+    csv: Annotated[Path | None, Parameter(help="Write the table.")] = None,
+    plot: Annotated[Path | None, Parameter(help="Write the curves (SVG).")] = None,
+    json: Annotated[bool, Parameter(help="One JSON object a row.", negative=())] = False,
+) -> int:
+    """How fast networks with random weights are evaluated, by backend, size and batch: boards in, policy and value out.
+
+    Try:
+      rlscout bench eval --blocks 1,2,6,10 --channels 64,128 --batch 1..4096 --csv eval.csv --plot eval.svg
+    """
+    from rlscout import bench_eval as job
+    from rlscout.inference import available
+
+    names = available() if backend == "all" else backend.split(",")
+    both = {"with": [True], "without": [False], "both": [True, False]}[biases]
+    sizes = (job.numbers(blocks), job.numbers(channels), both, job.numbers(batch))
+    rows = []
+    for row in job.measure(job.Asked(game, names, *sizes, device, threads, seconds)):
+        rows.append(row)
+        print(job.as_json(row) if json else job.as_text(row), flush=True)
+    for path, write in ((csv, job.as_csv), (plot, job.as_plot)):
+        if path is not None:
+            path.write_text(write(rows), encoding="utf-8")
     return OK
 
 

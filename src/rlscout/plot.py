@@ -24,8 +24,9 @@ class Line:
     steps: bool = False
 
 
-def plot(title: str, axis: str, lines: Sequence[Line]) -> str:
-    """An SVG element with the curves that have points; the y axis holds all of them and their bars."""
+def plot(title: str, axis: str, lines: Sequence[Line], doublings: bool = False) -> str:
+    """An SVG element with the curves that have points; the y axis holds all of them and their bars. With `doublings`, equal
+    steps of the x axis are equal factors, and it is marked where there are points."""
     drawn = [line for line in lines if line.points]
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -36,11 +37,13 @@ def plot(title: str, axis: str, lines: Sequence[Line]) -> str:
         return out[0] + f'<text x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle">nothing yet</text></svg>'
     xs = [x for line in drawn for x, _ in line.points]
     ys = [y for line in drawn for _, y in line.points] + [y for line in drawn for bar in line.bars for y in bar]
-    x_ticks, y_ticks = ticks(min(xs), max(xs)), ticks(min(*ys, 0.0) if min(ys) < 0.3 * max(ys) else min(ys), max(ys))
+    x_ticks = sorted(set(xs)) if doublings else ticks(min(xs), max(xs))
+    y_ticks = ticks(min(*ys, 0.0) if min(ys) < 0.3 * max(ys) else min(ys), max(ys))
     x0, x1, y0, y1 = min(xs), max(max(xs), min(xs) + 1e-9), y_ticks[0], y_ticks[-1]
 
     def px(x: float) -> float:
-        return LEFT + (x - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
+        share = math.log(x / x0) / math.log(x1 / x0) if doublings else (x - x0) / (x1 - x0)
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def py(y: float) -> float:
         return HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM)
@@ -54,11 +57,22 @@ def plot(title: str, axis: str, lines: Sequence[Line]) -> str:
     out.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 2}" text-anchor="end">{draw.escape(axis)}</text>')
     for index, line in enumerate(drawn):
         out += _curve(line, COLOURS[index % len(COLOURS)], px, py)
+        beside = len(drawn) <= 3
+        x = WIDTH - RIGHT - 150 * (len(drawn) - 1 - index) if beside else LEFT + 10
+        y = 15 if beside else TOP + 14 * (index + 1)
         out.append(
-            f'<text x="{WIDTH - RIGHT - 150 * (len(drawn) - 1 - index)}" y="15" text-anchor="end" '
+            f'<text x="{x}" y="{y}" text-anchor="{"end" if beside else "start"}" '
             f'fill="{COLOURS[index % len(COLOURS)]}">{draw.escape(line.name)}</text>'
         )
     return "".join(out) + "</svg>"
+
+
+def stacked(plots: Sequence[str]) -> str:
+    """One SVG element, or file, of several from `plot`, one below the other."""
+    placed = [svg.replace("<svg ", f'<svg y="{HEIGHT * index}" ', 1) for index, svg in enumerate(plots)]
+    height = HEIGHT * len(plots)
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{"".join(placed)}</svg>\n'
 
 
 def _curve(line: Line, colour: str, px: Any, py: Any) -> list[str]:

@@ -208,6 +208,17 @@ def test_streams_answer_as_one() -> None:
         np.testing.assert_allclose(given, wanted, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("backend", NETWORK_BACKENDS)
+def test_a_network_without_biases(backend: str) -> None:
+    """Biases of zero are left out of the graph."""
+    header = HEADERS[0]
+    positions, legal = canaries(header)
+    bare = Network(header, {n: w * (not n.endswith("bias")) for n, w in network(header).weights.items()})
+    given, wanted = make_evaluator(backend, bare, "cpu").evaluate(positions, legal), reference(bare, positions, legal)
+    for head, other, tolerance in zip(given, wanted, TOLERANCE.get(backend, (2e-5, 2e-5)), strict=True):
+        np.testing.assert_allclose(head, other, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize("backend", EIGHT_BITS)
 def test_ranges_come_from_the_calibration(backend: str) -> None:
     """What is beyond the ranges is clipped: those of the first board alone serve other boards worse."""

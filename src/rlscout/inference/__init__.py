@@ -80,6 +80,21 @@ BACKENDS: dict[str, Maker] = {
 """By name. The number behind a name tells of less than single precision: faster, and a little off."""
 
 
+_LIBRARIES = {"torch": ["torch"], "onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"]}
+
+
+def available() -> list[str]:
+    """The backends of networks that run here: their libraries are installed, and the processor has their numbers."""
+    installed = [name for name, needed in _LIBRARIES.items() if all(importlib.util.find_spec(lib) for lib in needed)]
+    names = [name for name in BACKENDS if name.partition("-")[0] in installed]
+    if "openvino-bf16" in names:
+        from rlscout.inference.openvino import has_bf16
+
+        if not has_bf16():
+            names.remove("openvino-bf16")
+    return names
+
+
 def make_evaluator(
     backend: str, network: Network, device: str = "auto", threads: int = 1, calibration: U64 | None = None
 ) -> Evaluator:

@@ -94,30 +94,31 @@ class _Writer:
         return self.node("Flatten", self.eight_bits(self.relu(self.convolution(x, name, 1))))
 
     def dense(self, x: str, name: str, output: str) -> str:
-        weight, bias = (self.constant(f"{name}.{part}", self.weights[f"{name}.{part}"]) for part in ("weight", "bias"))
-        return self.node("Gemm", x, weight, bias, name=output, transB=1)
+        return self.node("Gemm", x, *self.floats(name), name=output, transB=1)
 
     def convolution(self, x: str, name: str, kernel: int) -> str:
-        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        if x in self.scales:
-            inputs = self.quantised_weights(name, weight, bias, self.scales[x])
-        else:
-            inputs = self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)
+        inputs = self.whole_numbers(name, self.scales[x]) if x in self.scales else self.floats(name)
         pads = [kernel // 2] * 4
         return self.node("Conv", x, *inputs, name=f"{name}.out", kernel_shape=[kernel] * 2, pads=pads)
 
-    def quantised_weights(self, name: str, weight: F32, bias: F32, input_scale: np.float32) -> tuple[str, str]:
-        """A scale is coarser than the weights of its channel need only where the bias, in int32, would not fit."""
+    def floats(self, name: str) -> list[str]:
+        """Weight and bias of a layer; no bias where it is zero."""
+        tensors = {key: self.weights[key] for key in (f"{name}.weight", f"{name}.bias")}
+        return [self.constant(key, tensor) for key, tensor in tensors.items() if key.endswith("weight") or tensor.any()]
+
+    def whole_numbers(self, name: str, input_scale: np.float32) -> list[str]:
+        """The same, quantised. A scale is coarser than the weights of its channel need only where the bias, in int32, would
+        not fit."""
+        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
         scale = np.abs(weight).max(axis=(1, 2, 3)) / np.float32(WEIGHT_LEVELS)
         scale = np.maximum(scale, np.abs(bias) / (input_scale * np.float32(2**30)))
         scale = np.maximum(scale, np.finfo(np.float32).tiny * 2**40)
         whole = np.rint(weight / scale[:, None, None, None]).astype(np.int8)
-        return (
-            self.dequantised(f"{name}.weight", whole, scale),
-            self.dequantised(
-                f"{name}.bias", np.rint(bias / (scale * input_scale)).astype(np.int32), scale * input_scale
-            ),
-        )
+        made = [self.dequantised(f"{name}.weight", whole, scale)]
+        scale = scale * input_scale
+        if bias.any():
+            made.append(self.dequantised(f"{name}.bias", np.rint(bias / scale).astype(np.int32), scale))
+        return made
 
     def dequantised(self, name: str, whole: NDArray[Any], scale: F32) -> str:
         inputs = (

@@ -55,13 +55,15 @@ class OpenvinoEvaluator:
         if not len(x):
             return Heads(x.reshape(0, self._rows * self._columns), x.reshape(0))
         requests = self._requests[: max(1, len(x) // LEAST_PART)]
-        for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
-            request.start_async({"planes": part}, share_inputs=True)
-        for request in requests:
-            request.wait()
-        logits, value = (
-            np.concatenate([request.get_tensor(name).data for request in requests]) for name in ("policy", "value")
-        )
+        if len(requests) == 1:  # on this thread: a hand-over would take longer than a small batch
+            requests[0].infer({"planes": x}, share_inputs=True, share_outputs=True)
+        else:
+            for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
+                request.start_async({"planes": part}, share_inputs=True)
+            for request in requests:
+                request.wait()
+        parts = [[request.get_tensor(name).data for request in requests] for name in ("policy", "value")]
+        logits, value = (part[0] if len(part) == 1 else np.concatenate(part) for part in parts)
         return heads_of(logits, value.reshape(-1), legal)
 
 
