@@ -53,7 +53,8 @@ class SearchConfig:
     )
     symmetries: bool = setting(True, "evaluate each position under a symmetry drawn by hash(seed, position)")
     backend: str = setting(
-        "auto", "where a network runs: auto, onnx, torch, or another name that `rlscout games` lists"
+        "auto",
+        "where a network runs: auto (see docs/adding-a-backend.md), torch, onnx, onnx-int8, openvino, openvino-bf16 ...",
     )
     device: str = setting("auto", "auto, cpu, cuda, cuda:1 ...")
     network_threads: int = setting(1, "CPU threads of one evaluator", 1, 256)

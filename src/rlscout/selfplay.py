@@ -317,6 +317,10 @@ class StoreWatch:
         weights = patiently(lambda: self.store.weights(best), ending, log)
         if weights is None:
             return
-        search = self.config.search
+        search, settings = self.config.search, self.config.selfplay
         network = load_network(weights, self.game)
-        self.found = (best, make_evaluator(search.backend, network, search.device, search.network_threads))
+        batch = min(settings.batch, max(1, settings.games // settings.searches))
+        evaluator = make_evaluator(
+            search.backend, network, search.device, search.network_threads, batch=batch, reduced=True
+        )
+        self.found = (best, evaluator)

@@ -7,6 +7,7 @@ policy, value = evaluator.evaluate(positions, legal)
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout.network import F32, U64, Network, bits
+
+log = logging.getLogger(__name__)
 
 
 class Heads(NamedTuple):
@@ -83,9 +86,13 @@ BACKENDS: dict[str, Maker] = {
 _LIBRARIES = {"torch": ["torch"], "onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"]}
 
 
+def _installed() -> list[str]:
+    return [name for name, needed in _LIBRARIES.items() if all(importlib.util.find_spec(lib) for lib in needed)]
+
+
 def available() -> list[str]:
     """The backends of networks that run here: their libraries are installed, and the processor has their numbers."""
-    installed = [name for name, needed in _LIBRARIES.items() if all(importlib.util.find_spec(lib) for lib in needed)]
+    installed = _installed()
     names = [name for name in BACKENDS if name.partition("-")[0] in installed]
     if "openvino-bf16" in names:
         from rlscout.inference.openvino import has_bf16
@@ -96,20 +103,42 @@ def available() -> list[str]:
 
 
 def make_evaluator(
-    backend: str, network: Network, device: str = "auto", threads: int = 1, calibration: U64 | None = None
+    backend: str,
+    network: Network,
+    device: str = "auto",
+    threads: int = 1,
+    calibration: U64 | None = None,
+    *,
+    batch: int | None = None,
+    reduced: bool = False,
 ) -> Evaluator:
-    """`backend` "auto": torch where an accelerator is at hand or asked for, else onnx where it is installed (faster on
-    a CPU, most of all on small batches; and it starts without loading torch). `threads` are of the CPU. Backends of 8 bits
-    find their ranges on `calibration`, packed positions [B, 2W] of the network's game; by default, of random games.
+    """`backend` "auto": see `choose`. `threads` are of the CPU. Backends of 8 bits find their ranges on `calibration`, packed
+    positions [B, 2W] of the network's game; by default, of random games.
 
     Raises ValueError for an unknown backend or device, and where the backend's library is missing."""
     if backend == "auto":
-        accelerated = device not in ("auto", "cpu") or (device == "auto" and _accelerator())
-        has_onnx = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
-        backend = "torch" if accelerated or not has_onnx else "onnx"
+        backend, why = choose(network, device, threads, batch, reduced)
+        log.info("backend %s, of what is here: %s", backend, why)
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend '{backend}'; allowed are auto, {', '.join(BACKENDS)}")
     return BACKENDS[backend](network, device, threads, calibration)
+
+
+def choose(
+    network: Network, device: str = "auto", threads: int = 1, batch: int | None = None, reduced: bool = False
+) -> tuple[str, str]:
+    """A backend, and why: torch where an accelerator is at hand or asked for. Else, the fastest for a `batch` of that size,
+    measured once (`choice.py`), with `reduced` also among those of less than single precision. Without a batch nothing is
+    measured: onnx where it is installed, which starts at once and does well with few positions."""
+    if device not in ("auto", "cpu"):
+        return "torch", f"device {device} is asked for"
+    if device == "auto" and _accelerator():
+        return "torch", "an accelerator is at hand"
+    if batch is not None:
+        from rlscout.inference.choice import fastest
+
+        return fastest(network, threads, batch, reduced)
+    return ("onnx", "it starts at once") if "onnx" in _installed() else ("torch", "onnx is not installed")
 
 
 def _accelerator() -> bool:
