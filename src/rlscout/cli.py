@@ -689,6 +689,7 @@ Try:
   rlscout bench ordering othello6
   rlscout bench mcts --game gomoku8 --network rollout --sims 1000
   rlscout bench eval --batch 1..4096
+  rlscout bench selfplay --network 2x64
 """,
 )
 app.command(bench_app)
@@ -719,6 +720,33 @@ def mcts(
     from rlscout.bench_mcts import measure
 
     speed = measure(game, network, sims, games, threads, seconds, symmetries)
+    print(speed.json() if json else speed.text())
+    return OK
+
+
+@bench_app.command(name="selfplay")
+def selfplay_speed(
+    *,
+    game: str = "othello8",
+    network: Annotated[str, Parameter(help="rollout, fake, BLOCKSxCHANNELS (random weights) or a FILE.")] = "2x64",
+    sims: Annotated[int, Parameter(help="Simulations a move.")] = 800,
+    games: Annotated[int, Parameter(help="Games in flight.")] = 64,
+    threads: Annotated[int, Parameter(help="Of each search, and of the evaluator.")] = 1,
+    searches: Annotated[int, Parameter(help="With 2, one searches while the other is evaluated.")] = 1,
+    seconds: float = 5.0,
+    backend: str = "auto",
+    device: str = "auto",
+    cache: Annotated[Literal["on", "off"], Parameter(help="Answers are kept across games.")] = "off",
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """How fast self-play is, whole, beside the evaluator alone on the same boards; each step and copy of a round.
+
+    Try:
+      rlscout bench selfplay --backend openvino-int8 --games 128
+    """
+    from rlscout.bench_selfplay import Asked, measure
+
+    speed = measure(Asked(game, network, sims, games, threads, searches, seconds, backend, device, cache == "on"))
     print(speed.json() if json else speed.text())
     return OK
 

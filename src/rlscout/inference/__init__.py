@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -16,7 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rlscout.network import F32, U64, Network, bits
+from rlscout.network import F32, U64, Network, bits, planes
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,27 @@ class Evaluator(Protocol):
 
     def evaluate(self, positions: U64, legal: U64) -> Heads:
         """Packed positions [B, 2W] and their legal moves [B, W]; B may be 0 and may change from call to call."""
+
+
+class StagedEvaluator(ABC):
+    """What backends on a CPU have in common: boards to planes, planes through a runtime, logits to a policy."""
+
+    def __init__(self, network: Network) -> None:
+        self._rows, self._columns = network.header.rows, network.header.columns
+
+    def evaluate(self, positions: U64, legal: U64) -> Heads:
+        x = self.planes(positions, legal)
+        if not len(x):
+            return Heads(x.reshape(0, self._rows * self._columns), x.reshape(0))
+        return heads_of(*self.run(x), legal)
+
+    def planes(self, positions: U64, legal: U64) -> F32:
+        return planes(positions, legal, self._rows, self._columns)
+
+    @abstractmethod
+    def run(self, planes: F32) -> tuple[F32, F32]:
+        """planes [B, 3, rows, columns], B > 0 -> logits [B, S], value [B]; both may be the runtime's own memory, until the next
+        call."""
 
 
 Maker = Callable[[Network, str, int, U64 | None], Evaluator]

@@ -20,6 +20,17 @@ def calibration_planes(network: Network, positions: U64 | None = None) -> F32:
 
 def random_positions(name: str, count: int = POSITIONS, seed: int = 1) -> U64:
     """At most `count` different positions where a move is due, [B, 2W], drawn from whole random games."""
+    different = np.unique(_random_games(name, seed), axis=0)
+    return np.random.default_rng(seed).permutation(different)[:count]
+
+
+def mean_moves(name: str) -> float:
+    """Moves of a random game, passes left out."""
+    return len(_random_games(name, seed=1)) / RANDOM_GAMES
+
+
+def _random_games(name: str, seed: int) -> U64:
+    """All positions of some random games where a move is due."""
     engine = game(name).engine
     random = np.random.default_rng(seed)
     boards = np.tile(engine.initial(), (RANDOM_GAMES, 1))
@@ -29,5 +40,4 @@ def random_positions(name: str, count: int = POSITIONS, seed: int = 1) -> U64:
         legal = engine.legal(boards)
         draws = random.random((len(boards), engine.squares)) * bits(legal, engine.squares)
         boards = engine.play(boards, np.where(legal.any(axis=1), draws.argmax(axis=1), -1).astype(np.int32))
-    different = np.unique(np.concatenate(met), axis=0)
-    return random.permutation(different)[:count]
+    return np.concatenate(met)

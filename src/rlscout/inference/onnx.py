@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlscout.inference import Heads, heads_of
+from rlscout.inference import StagedEvaluator
 from rlscout.inference.calibration import calibration_planes
 from rlscout.inference.graph import calibrated, graph
-from rlscout.network import F32, U64, Network, planes
+from rlscout.network import F32, U64, Network
 
 try:
     import onnxruntime  # type: ignore[import-untyped]
@@ -17,7 +17,7 @@ except ImportError as error:
     ) from None
 
 
-class OnnxEvaluator:
+class OnnxEvaluator(StagedEvaluator):
     """`int8`: quantised, its ranges found on `calibration` (packed positions [B, 2W]; default: of random games)."""
 
     def __init__(
@@ -30,15 +30,12 @@ class OnnxEvaluator:
     ) -> None:
         if device not in ("auto", "cpu"):
             raise ValueError(f"backend 'onnx' runs on the CPU, not on '{device}'; allowed are auto, cpu")
-        self._rows, self._columns = network.header.rows, network.header.columns
+        super().__init__(network)
         self._session = _session(quantised(network, calibration) if int8 else graph(network), threads)
 
-    def evaluate(self, positions: U64, legal: U64) -> Heads:
-        x = planes(positions, legal, self._rows, self._columns)
-        if not len(x):
-            return Heads(x.reshape(0, self._rows * self._columns), x.reshape(0))
-        logits, value = self._session.run(["policy", "value"], {"planes": x})
-        return heads_of(logits, value.reshape(-1), legal)
+    def run(self, planes: F32) -> tuple[F32, F32]:
+        logits, value = self._session.run(["policy", "value"], {"planes": planes})
+        return logits, value.reshape(-1)
 
 
 def quantised(network: Network, calibration: U64 | None = None) -> bytes:

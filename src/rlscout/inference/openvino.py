@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from rlscout.inference import Heads, heads_of
+from rlscout.inference import StagedEvaluator
 from rlscout.inference.calibration import calibration_planes
 from rlscout.inference.graph import calibrated, graph
-from rlscout.network import F32, U64, Network, planes
+from rlscout.network import F32, U64, Network
 
 try:
     import openvino  # type: ignore[import-untyped]
@@ -27,7 +27,7 @@ LEAST_PART = 8
 """Positions for which a stream of its own is worth its start."""
 
 
-class OpenvinoEvaluator:
+class OpenvinoEvaluator(StagedEvaluator):
     """int8: quantised, its ranges found on `calibration` (packed positions [B, 2W]; default: of random games)."""
 
     def __init__(
@@ -46,25 +46,22 @@ class OpenvinoEvaluator:
             model = graph(network, calibrated(network, calibration_planes(network, calibration), _run))
         else:
             model = graph(network)
-        self._rows, self._columns = network.header.rows, network.header.columns
+        super().__init__(network)
         compiled = _compiled(model, threads, "bf16" if precision == "bf16" else "f32")
         self._requests = [compiled.create_infer_request() for _ in range(threads)]
 
-    def evaluate(self, positions: U64, legal: U64) -> Heads:
-        x = planes(positions, legal, self._rows, self._columns)
-        if not len(x):
-            return Heads(x.reshape(0, self._rows * self._columns), x.reshape(0))
-        requests = self._requests[: max(1, len(x) // LEAST_PART)]
+    def run(self, planes: F32) -> tuple[F32, F32]:
+        requests = self._requests[: max(1, len(planes) // LEAST_PART)]
         if len(requests) == 1:  # on this thread: a hand-over would take longer than a small batch
-            requests[0].infer({"planes": x}, share_inputs=True, share_outputs=True)
+            requests[0].infer({"planes": planes}, share_inputs=True, share_outputs=True)
         else:
-            for request, part in zip(requests, np.array_split(x, len(requests)), strict=True):
+            for request, part in zip(requests, np.array_split(planes, len(requests)), strict=True):
                 request.start_async({"planes": part}, share_inputs=True)
             for request in requests:
                 request.wait()
         parts = [[request.get_tensor(name).data for request in requests] for name in ("policy", "value")]
         logits, value = (part[0] if len(part) == 1 else np.concatenate(part) for part in parts)
-        return heads_of(logits, value.reshape(-1), legal)
+        return logits, value.reshape(-1)
 
 
 def has_bf16() -> bool:
