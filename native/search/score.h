@@ -45,8 +45,9 @@ class ScoreSearch {
     }
     int claim = guess;
     while (!settled(answer.bounds, window)) {
-      claim = std::clamp(claim, std::max(answer.bounds.lower, window.lower) + step_,
-                         std::min(answer.bounds.upper, window.upper));
+      // Where a bound of the window is no possible score the least claim may be above the greatest, which then is asked.
+      claim = std::min(std::max(claim, std::max(answer.bounds.lower, window.lower) + step_),
+                       std::min(answer.bounds.upper, window.upper));
       const Proof proof = prover_.prove({position, claim}, budget);
       if (proof.verdict == Verdict::kUnknown) return answer;
       if (proof.verdict == Verdict::kProved) {

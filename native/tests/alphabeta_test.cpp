@@ -42,13 +42,34 @@ typename G::Position random_position(const G& game, int empties, Random& random)
   return position;
 }
 
+// The same with a share of the stones moved to one side, or to the other: mostly a board that no game reaches, with stones
+// of one side alone now and then. As it was where the game does not know such a board.
+template <Game G>
+typename G::Position recoloured(const G& game, const typename G::Position& position, Random& random) {
+  std::uint64_t stones[2 * G::kWords];
+  game.pack(position, stones);
+  const std::uint32_t share = random.below(101), side = random.below(3);  // 2: whichever it is not on
+  for (int square = 0; square < game.columns() * game.rows(); ++square)
+    for (const std::uint32_t from : {0u, 1u}) {
+      std::uint64_t& here = stones[from * G::kWords + static_cast<unsigned>(square / 64)];
+      std::uint64_t& there = stones[(1 - from) * G::kWords + static_cast<unsigned>(square / 64)];
+      const std::uint64_t stone = std::uint64_t{1} << square % 64;
+      if ((here & stone) == 0 || from == side) continue;
+      if (random.below(100) < share) here ^= stone, there ^= stone;
+      break;
+    }
+  const auto changed = game.unpack(stones);
+  return game.fault(changed).empty() ? changed : position;
+}
+
 template <Game G>
 void check_against_minimax(const G& game, int empties, int positions, const AlphaBetaOptions& options) {
   Random random(20, static_cast<std::uint64_t>(empties));
   AlphaBeta<G> search(game, options);
   ScoreSearch<G, AlphaBeta<G>> question(game, search, search.score_step());
   for (int i = 0; i < positions; ++i) {
-    const auto position = random_position(game, empties, random);
+    auto position = random_position(game, empties, random);
+    if (i % 2 == 1 && game.empties(position) <= empties) position = recoloured(game, position, random);
     const int score = minimax(game, position);
     const int bound =
         static_cast<int>(random.below(static_cast<std::uint32_t>(2 * game.max_score() + 1))) - game.max_score();
@@ -69,6 +90,15 @@ void check_against_minimax(const G& game, int empties, int positions, const Alph
       REQUIRE(contains(game.legal(position), answer.move));
       REQUIRE(-minimax(game, game.play(position, answer.move)) == score);
     }
+    // Any window, also one whose ends are no possible scores, is settled from one side or by the score.
+    const int lower =
+        static_cast<int>(random.below(static_cast<std::uint32_t>(2 * game.max_score() + 1))) - game.max_score() - 1;
+    const Bounds window{lower, lower + 1 + static_cast<int>(random.below(4))};
+    CAPTURE(window.lower);
+    CAPTURE(window.upper);
+    const Bounds bounds = question.solve(position, window, bound, budget, shared).bounds;
+    REQUIRE((bounds.lower <= score && score <= bounds.upper));
+    REQUIRE((bounds.exact() || bounds.lower >= window.upper || bounds.upper <= window.lower));
     if (const auto known = search.known(position))
       REQUIRE((known->bounds.lower <= score && score <= known->bounds.upper));
   }

@@ -1,5 +1,6 @@
 #include "verify/certificate.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -10,6 +11,7 @@ namespace {
 constexpr const char* kFields[] = {"game",  "scoring",   "position",  "lower",  "upper", "leaf_empties",
                                    "grade", "positions", "witnesses", "leaves", "bytes", "crc32"};
 constexpr size_t kLongestLine = 512;
+constexpr const char* kBeginning = "rlscout certificate ";
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
@@ -23,12 +25,18 @@ uint32_t crc32(uint32_t crc, const uint8_t* bytes, size_t count) {
   return ~crc;
 }
 
+[[noreturn]] void fail_to_read(const std::string& path) {
+  throw FormatError("cannot read '" + path + "': " + std::strerror(errno));
+}
+
 // A line without its newline.
-std::string read_line(std::FILE* file, int number) {
+std::string read_line(std::FILE* file, int number, const std::string& path) {
   std::string line;
   for (int c; (c = std::getc(file)) != '\n'; line += static_cast<char>(c)) {
+    if (c == EOF && std::ferror(file)) fail_to_read(path);
     if (c == EOF || c < ' ' || c > '~' || line.size() + 1 == kLongestLine) {
-      if (number == 1) throw FormatError("the file does not begin with 'rlscout certificate'");
+      if (number == 1 && !line.starts_with(kBeginning))
+        throw FormatError("the file does not begin with 'rlscout certificate'");
       throw FormatError("line " + std::to_string(number) + " of the header is cut off, too long or not plain text");
     }
   }
@@ -147,12 +155,12 @@ GameName parse_game(const std::string& name) {
 
 Certificate read_certificate(const std::string& path, const Limits& limits) {
   const File file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw FormatError("cannot read '" + path + "': " + std::strerror(errno));
+  if (!file) fail_to_read(path);
   std::array<std::string, 13> lines;
   std::string summed;
   for (size_t i = 0; i < lines.size(); ++i) {
-    lines[i] = read_line(file.get(), static_cast<int>(i) + 1);
-    if (i == 0 && !lines[0].starts_with("rlscout certificate "))
+    lines[i] = read_line(file.get(), static_cast<int>(i) + 1, path);
+    if (i == 0 && !lines[0].starts_with(kBeginning))
       throw FormatError("the file does not begin with 'rlscout certificate'");
     if (i + 1 < lines.size()) summed += lines[i] + "\n";
   }
@@ -163,7 +171,7 @@ Certificate read_certificate(const std::string& path, const Limits& limits) {
   const size_t stated = static_cast<size_t>(certificate.bytes);
   certificate.payload.resize(stated + 1);
   certificate.payload.resize(std::fread(certificate.payload.data(), 1, stated + 1, file.get()));
-  if (std::ferror(file.get())) throw FormatError("cannot read '" + path + "': " + std::strerror(errno));
+  if (std::ferror(file.get())) fail_to_read(path);
   certificate.actual_crc32 = crc32(crc32(0, reinterpret_cast<const uint8_t*>(summed.data()), summed.size()),
                                    certificate.payload.data(), std::min(stated, certificate.payload.size()));
   return certificate;

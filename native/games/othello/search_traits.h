@@ -138,7 +138,7 @@ class SearchTraits<othello::Othello<N>> {
 
   // Replaces the order of the most promising children by their cost two plies ahead; the others come after them.
   void look_ahead(ChildList& children, int empties, int claim, Counters& counters) const {
-    std::array<std::uint8_t, 34> ranked;
+    std::array<std::uint8_t, N * N> ranked;
     for (int i = 0; i < children.size; ++i) ranked[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i);
     const auto at = [&](int rank) -> auto& { return children.items[ranked[static_cast<std::size_t>(rank)]]; };
     std::sort(ranked.begin(), ranked.begin() + children.size, [&](int a, int b) {
