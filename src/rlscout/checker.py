@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = "rlscout-verify"
+BAD_INPUT = 2  # exit status of a checker, see docs/certificate.md, section 6
 
 
 def command(reference: bool = False) -> list[str]:
     """How the checker is started: the fast native one, or the readable Python one. ValueError where it is not
     installed."""
     if reference:
-        return [sys.executable, "-m", "rlscout_verify"]
+        # -P: not from the folder where it is started, which may hold what came with a certificate
+        return [sys.executable, "-P", "-m", "rlscout_verify"]
     folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
     root = Path(__file__).parents[2]
     folders += sorted(str(path.parent) for path in root.glob(f"build/**/{PROGRAM}") if path.is_file())
@@ -48,7 +50,8 @@ def verify(
     stopping: Callable[[], bool] = lambda: False,
 ) -> Check:
     """Runs a checker over a certificate; `tick` is called with the seconds so far. ValueError where the file cannot be
-    read or is no certificate at all. Stopped before its end, the answer is not valid."""
+    read or is no certificate at all. Beyond a limit of the checker or stopped before its end, the answer is not
+    valid."""
     begin = time.monotonic()
     process = subprocess.Popen(
         [*command(reference), "--quiet", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -61,6 +64,7 @@ def verify(
             tick(time.monotonic() - begin)
             if stopping():
                 process.kill()
-    if process.returncode not in (0, 1) and not stopping():
-        raise ValueError(text or f"the checker ended with status {process.returncode}")
+    text = text or f"the checker ended with status {process.returncode}"
+    if process.returncode == BAD_INPUT and not stopping():
+        raise ValueError(text)
     return Check(process.returncode == 0, text, time.monotonic() - begin)

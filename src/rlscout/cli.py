@@ -435,7 +435,8 @@ def verify(
         bool, Parameter(help="By the checker written to be read, in Python; slower.", negative=())
     ] = False,
 ) -> int:
-    """Check a certificate by a separate program with rules of its own. Exit status 0 valid, 1 refused, 2 not readable.
+    """Check a certificate by a separate program with rules of its own. Exit status 0 valid, 1 refused, 2 not readable,
+    3 beyond a limit of the checker (its own options raise them: `rlscout-verify --help`).
 
     Try:
       rlscout verify o4.cert
@@ -445,7 +446,7 @@ def verify(
 
     from rlscout.checker import command
 
-    if not file.is_file():
+    if not file.exists():
         raise ValueError(f"{file}: no such file")
     return subprocess.run([*command(reference), str(file)], check=False).returncode
 

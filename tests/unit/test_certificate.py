@@ -295,6 +295,7 @@ def test_the_example_of_the_documentation(tmp_path: Path) -> None:
         (b"rlscout certificate 1\n" + b"a" * 600, "line 2 of the header is cut off"),
         (b"rlscout certificate 1\ngame \x1b[31m\n", "not plain text"),
         (b"rlscout certificate 9\n" + b"x\n" * 12, "knows version 1 only"),
+        (b"rlscout certificate 1\r\ngame othello4\r\n", "line 1 of the header is cut off"),
     ],
 )
 def test_not_a_certificate(content: bytes, reason: str, tmp_path: Path) -> None:
@@ -306,9 +307,10 @@ def test_not_a_certificate(content: bytes, reason: str, tmp_path: Path) -> None:
 
 
 def test_unreadable(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing.cert", tmp_path):
-        assert run_native(native_checker(), path)["verdict"] == "bad input"
-        assert verify(str(path), LIMITS, lambda _: None)[0]["verdict"] == "bad input"
+    for path, reason in [(tmp_path / "missing.cert", "No such file"), (tmp_path, "Is a directory")]:
+        for result in (run_native(native_checker(), path), verify(str(path), LIMITS, lambda _: None)[0]):
+            assert result["verdict"] == "bad input"
+            assert reason in result["reason"]
 
 
 def test_limits(tmp_path: Path) -> None:
