@@ -96,19 +96,19 @@ def random_position(game: OracleGame, generator: random.Random, empties: int) ->
     return None
 
 
-@pytest.mark.parametrize(
-    ("name", "scoring", "empties"),
-    [
-        ("othello4", "empties", 8),
-        ("othello6", "discs", 5),
-        ("othello6", "empties", 6),
-        ("othello8", "empties", 5),
-        ("mnk:4,4,4", "line", 8),
-        ("mnk:5,3,3", "line", 9),
-        ("mnk:9,9,5", "line", 5),
-        ("mnk:13,12,5", "line", 4),
-    ],
-)
+POSITIONS = [
+    ("othello4", "empties", 8),
+    ("othello6", "discs", 5),
+    ("othello6", "empties", 6),
+    ("othello8", "empties", 5),
+    ("mnk:4,4,4", "line", 8),
+    ("mnk:5,3,3", "line", 9),
+    ("mnk:9,9,5", "line", 5),
+    ("mnk:13,12,5", "line", 4),
+]
+
+
+@pytest.mark.parametrize(("name", "scoring", "empties"), POSITIONS)
 def test_random_positions(name: str, scoring: str, empties: int, tmp_path: Path) -> None:
     """Proofs from positions all over the game, on every board width of the native checker; true bounds pass, others fail.
 
@@ -250,6 +250,51 @@ def test_sanitized(tmp_path: Path) -> None:
         [compiler, "-std=c++20", "-O1", f"-I{ROOT / 'native'}", *sanitizers, *sources, "-o", str(program)], check=True
     )
     fuzz(str(program), tmp_path, seed=2, rounds=200)
+
+
+def forge(program: str, folder: Path, seed: int, rounds: int) -> None:
+    """False claims, each in a file whose form, counts and checksum are right: refused, at a position where the proof breaks."""
+    generator, path, made = random.Random(seed), folder / "forged.cert", 0
+    while made < rounds:
+        name, scoring, empties = generator.choice(POSITIONS)
+        game = OracleGame(name, scoring)
+        root = random_position(game, generator, generator.randrange(1, min(empties, 7) + 1))
+        if root is None:
+            continue
+        if not game.shape[2]:  # colours at random: mostly a board that no game reaches
+            share, stone = generator.random(), generator.choice("XO")
+            root = "".join(stone if c in "XO" and generator.random() < share else c for c in root[:-2]) + root[-2:]
+        score, step = score_of(game, root), generator.choice([1, 1, 2, 5]) if not game.shape[2] else 1
+        lower, upper = generator.choice(
+            [
+                (score + step, score + step),
+                (score - step, score - step),
+                (score + step, game.range + 9),
+                (-game.range - 9, score - step),
+            ]
+        )
+        forger = Writer(game, root, lower, upper, generator.choice([0, 0, 1, 2, 3]), forger=generator)
+        if lower <= -game.range and upper >= game.range:
+            continue
+        path.write_bytes(forger.certificate())
+        made += 1
+        result = run_both(program, path)
+        assert result["verdict"] == "refused", path.read_bytes()
+        named, claim = result["position_at_fault"], result["claim_at_fault"]
+        assert named, f"only a count or the checksum was found wrong: {path.read_bytes()!r}"
+        at_least, bound = claim.startswith("score >="), int(claim.split()[-1])
+        true = reaches(game, named, bound) if at_least else not reaches(game, named, bound + 1)
+        assert not true, f"{claim} is true of {named}: {path.read_bytes()!r}"
+
+
+def test_forged(tmp_path: Path) -> None:
+    forge(native_checker(), tmp_path, seed=1, rounds=120)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_forged_for_long(seed: int, tmp_path: Path) -> None:
+    forge(native_checker(), tmp_path, seed, rounds=5000)
 
 
 def test_every_bit_of_a_small_certificate(tmp_path: Path) -> None:
