@@ -43,14 +43,16 @@ class HintMap {
     const auto least = canonical(game_, position);
     const auto parent = hints_.find(least.position);
     if (parent == hints_.end()) return false;
-    constexpr float kValueScale = 1e6f, kPolicyScale = 1e5f;
+    constexpr float kValueScale = 1e6f, kPolicyScale = 1e5f, kMost = 1e9f;
     for (int i = 0; i < children.size; ++i) {
       auto& child = children.items[static_cast<std::size_t>(i)];
       const auto hint = hints_.find(canonical(game_, child.node.position).position);
       const float value = hint != hints_.end() ? -hint->second.value : parent->second.value;
       const float policy =
           parent->second.policy[static_cast<std::size_t>(image(game_.square(child.move), least.symmetry))];
-      child.order = static_cast<std::int32_t>(kValueScale * value + kPolicyScale * policy);
+      const float promise = kValueScale * value + kPolicyScale * policy;
+      // A broken network may promise anything, also what is no number.
+      child.order = promise > -kMost && promise < kMost ? static_cast<std::int32_t>(promise) : 0;
     }
     return true;
   }

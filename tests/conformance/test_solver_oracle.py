@@ -127,8 +127,8 @@ def complaint(engine: native.Engine, reference: Rules, board: Board, question: Q
     legal, move = reference.legal(board), result["best_move"]
     if not legal:
         return None if line == [] else f"a line of {line} after the end"
-    if least is not None and lower <= least and move == PASS and line == []:
-        return None  # no lower bound was asked for, and the least score is no news
+    if move == PASS and line == [] and (question.nodes is not None or (least is not None and lower <= least)):
+        return None  # a limit cut in, or no lower bound was asked for and the least score is no news
     if move not in legal:
         return f"best move {move}, not of {legal}"
     if -minimax(reference, reference.play(board, move)) < lower:
@@ -139,7 +139,8 @@ def complaint(engine: native.Engine, reference: Rules, board: Board, question: Q
             if move not in reference.legal(end):
                 return f"the line {line} breaks the rules at {at}"
             end, sign = reference.play(end, move), -sign
-        if reference.legal(end) or sign * reference.score(end) != score:
+        early = bool(reference.legal(end)) and question.nodes is not None  # a limit may cut a line short
+        if sign * minimax(reference, end) != score or (reference.legal(end) and not early):
             return f"the line {line} does not end in {score}"
     return None
 

@@ -130,7 +130,7 @@ def test_a_window_is_settled_from_one_side() -> None:
         rules.solver({}).start(position, lower=2, upper=2)
 
 
-@pytest.mark.parametrize("kind", ["uniform", "noise"])
+@pytest.mark.parametrize("kind", ["uniform", "noise", "nan", "inf"])
 def test_hints_are_asked_for_in_batches_and_never_change_the_score(kind: str) -> None:
     rules = engine("othello6")
     position = late("othello6", 16, 4)
@@ -145,8 +145,9 @@ def test_hints_are_asked_for_in_batches_and_never_change_the_score(kind: str) ->
         assert seen.isdisjoint(row.tobytes() for row in wanted)
         seen.update(row.tobytes() for row in wanted)
         shape = (len(wanted), rules.squares)
-        policy = np.full(shape, 1.0) if kind == "uniform" else generator.random(shape)
-        value = np.zeros(len(wanted)) if kind == "uniform" else generator.uniform(-1, 1, len(wanted))
+        policy, value = generator.random(shape), generator.uniform(-1, 1, len(wanted))
+        if kind != "noise":
+            policy[:], value[:] = (1.0, 0.0) if kind == "uniform" else (float(kind), float(kind))
         solver.add_hints(wanted, policy.astype(np.float32), value.astype(np.float32))
         rounds, asked = rounds + 1, asked + len(wanted)
     assert (result["status"], result["lower"], result["upper"]) == ("proven", score, score)
