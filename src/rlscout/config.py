@@ -198,7 +198,7 @@ class SolveConfig:
     threads: int = setting(2, "native threads; with 1, node counts repeat to the unit", 1, 1024)
     certificate: bool = setting(True, "write the certificate of the score, and have it verified")
     leaf_empties: int = setting(
-        12, "positions with at most so many empty squares are left to the checker; 0: none are", 0, 64
+        12, "positions with at most so many empty squares are left to the checker; 0: none are", 0, 16
     )
 
 

@@ -99,7 +99,7 @@ def _solved(played: Game, result: dict[str, Any]) -> list[str]:
         )
     made = result.get("certificate") or {}
     if "file" in made:
-        word = "valid" if made["valid"] else "refused"
+        word = "valid" if made["valid"] else "not accepted"
         rows.append(
             ("certificate", f"{made['file']}, {made['bytes']:,} bytes, {word} in {made['check_seconds']:.1f} s")
         )

@@ -675,7 +675,7 @@ def _certificate(result: dict[str, Any], folder: Path) -> list[str]:
         return []
     if "file" not in made:
         return [f"Certificate: {made['text']}."]
-    verdict = "valid" if made["valid"] else "REFUSED"
+    verdict = "valid" if made["valid"] else "NOT ACCEPTED"
     return [
         f"Certificate: {folder / made['file']}, {made['bytes']:,} bytes, written in {made['seconds']:.1f} s; {verdict} "
         f"by the independent checker in {made['check_seconds']:.1f} s.",

@@ -42,6 +42,8 @@ def test_flags_over_environment_over_file(tmp_path: Path) -> None:
         ('scoring = "stones"\n', "scoring = 'stones': allowed are empties, discs"),
         ("[duel]\nelo0 = 5\nelo1 = 5\n", "elo1 = 5 must be above elo0 = 5"),
         ("[duel]\ngames = 3\n", "games = 3 must be even"),
+        # what no checker takes, unless it is told to by its own options
+        ("[solve]\nleaf_empties = 17\n", "solve.leaf_empties = 17: allowed is 0 to 16"),
         ("[duel]\nalpha = nan\n", "duel.alpha = nan: allowed is"),
         ("game = \n", "not valid TOML"),
     ],
