@@ -60,6 +60,15 @@ class Engine {
   virtual PatternShape pattern_shape() const = 0;
   virtual void pattern_features(Words positions, std::span<std::int32_t> indices) const = 0;
 
+  // Labels of positions with a move to make, whatever their order; `patterns` as in SolverOptions.
+  // The exact score, and the nodes that empty tables take to refute the claim one step above it.
+  virtual void exact_labels(Words positions, std::span<const std::int32_t> patterns, std::span<std::int32_t> scores,
+                            std::span<std::int64_t> nodes) const = 0;
+  // What the tables of fewer empties say: the score four plies ahead, log2 of the nodes of a refutation two plies ahead, in
+  // the units of the weights. Throws std::invalid_argument where there is no such table.
+  virtual void labels_ahead(Words positions, std::span<const std::int32_t> patterns, std::span<std::int32_t> scores,
+                            std::span<std::int32_t> costs) const = 0;
+
   virtual std::unique_ptr<Solver> solver(const SolverOptions& options) const = 0;
   virtual std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const = 0;
 };

@@ -13,6 +13,7 @@
 #include "engine/batched_search_for.h"
 #include "engine/engine.h"
 #include "engine/solver_for.h"
+#include "search/labels.h"
 
 namespace rlscout {
 
@@ -163,6 +164,33 @@ class EngineFor : public Engine {
     }
   }
 
+  void exact_labels(Words positions, std::span<const std::int32_t> patterns, std::span<std::int32_t> scores,
+                    std::span<std::int64_t> nodes) const override {
+    Labeller<G> labeller(game_, knowledge_of<G>(patterns));
+    for (std::size_t i = 0; i < size(positions); ++i) {
+      const Label label = labeller.label(movable(positions, i));
+      scores[i] = label.score, nodes[i] = static_cast<std::int64_t>(label.nodes);
+    }
+  }
+
+  void labels_ahead(Words positions, std::span<const std::int32_t> patterns,
+                    [[maybe_unused]] std::span<std::int32_t> scores,
+                    [[maybe_unused]] std::span<std::int32_t> costs) const override {
+    auto knowledge = knowledge_of<G>(patterns);
+    if constexpr (requires { typename SearchTraits<G>::Patterns; }) {
+      const SearchTraits<G> traits(game_, std::move(knowledge));
+      Counters counters;
+      for (std::size_t i = 0; i < size(positions); ++i) {
+        const auto label = traits.ahead(traits.node(movable(positions, i)), counters);
+        if (!label)
+          throw std::invalid_argument("position " + std::to_string(i) + ": no table is four plies ahead of it");
+        scores[i] = label->score, costs[i] = label->cost;
+      }
+    } else if (!positions.empty()) {
+      throw std::invalid_argument(info_.name + " has no pattern tables");
+    }
+  }
+
   std::unique_ptr<Solver> solver(const SolverOptions& options) const override {
     return std::make_unique<SolverFor<G>>(game_, info_, options);
   }
@@ -190,6 +218,13 @@ class EngineFor : public Engine {
     const Position position = game_.unpack(packed);
     if (const std::string fault = game_.fault(position); !fault.empty())
       throw std::invalid_argument(which() + " cannot be: " + fault);
+    return position;
+  }
+
+  Position movable(Words positions, std::size_t i) const {
+    const Position position = checked(positions, i);
+    if (game_.phase(position) != Phase::kMove)
+      throw std::invalid_argument("position " + std::to_string(i) + " has no move: a label needs one");
     return position;
   }
 

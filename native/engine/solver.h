@@ -21,6 +21,7 @@ struct SolverOptions {
   std::uint64_t seed = 0;           // of the random ordering
   int hint_ply = 0;                 // positions at this ply below the root and above wait for hints; 0: none does
   bool statistics = false;
+  int samples = 0;  // positions that Solver::samples keeps for each number of empties and thread
   std::vector<std::int32_t>
       patterns;  // weights of a pattern table [stages * stage_size], see Engine::pattern_shape; empty: none
 };
@@ -66,9 +67,11 @@ class Solver {
   virtual void stop() = 0;                          // asks the job to end; it does within milliseconds
   virtual SolveResult result() = 0;                 // of the job that has ended
   virtual std::vector<std::uint64_t> wanted() = 0;  // n * 2W: positions that the last job met without a hint
+  // n * 2W: positions considered as replies, a uniform choice for each number of empties, since the last reset.
+  virtual std::vector<std::uint64_t> samples() = 0;
   virtual void add_hints(Words positions, std::span<const float> policy,
                          std::span<const float> value) = 0;  // n, n * S, n
-  virtual void reset() = 0;                                  // forgets table, hints and counters
+  virtual void reset() = 0;                                  // forgets table, hints, samples and counters
   // The state of the proofs so far (engine/table_file.h) to a file, whole or not at all, while a job runs or not; and back, in place
   // of what the solver knew. The nodes spent on it are counted with those of later jobs. Both throw std::invalid_argument, load also
   // std::logic_error while a job runs.

@@ -21,6 +21,16 @@
 
 namespace rlscout {
 
+// Learned weights as the search takes them; throws where a game has no use for them.
+template <Game G>
+typename AlphaBeta<G>::Knowledge knowledge_of(std::span<const std::int32_t> patterns) {
+  if (patterns.empty()) return {};
+  if constexpr (requires { typename SearchTraits<G>::Patterns; })
+    return std::make_shared<const typename SearchTraits<G>::Patterns>(patterns);
+  else
+    throw std::invalid_argument("patterns: this game has no pattern tables");
+}
+
 template <Game G>
 class SolverFor : public Solver {
   using Position = typename G::Position;
@@ -28,7 +38,7 @@ class SolverFor : public Solver {
 
  public:
   SolverFor(const G& game, const GameInfo& info, const SolverOptions& options)
-      : game_(game), info_(info), search_(game, checked(options), knowledge(options)) {}
+      : game_(game), info_(info), search_(game, checked(options), knowledge_of<G>(options.patterns)) {}
 
   ~SolverFor() override { stop(); }
 
@@ -87,10 +97,12 @@ class SolverFor : public Solver {
 
   std::vector<std::uint64_t> wanted() override {
     require_idle("wanted");
-    const auto& positions = search_.wanted();
-    std::vector<std::uint64_t> packed(positions.size() * 2 * kWords);
-    for (std::size_t i = 0; i < positions.size(); ++i) game_.pack(positions[i], &packed[i * 2 * kWords]);
-    return packed;
+    return packed(search_.wanted());
+  }
+
+  std::vector<std::uint64_t> samples() override {
+    require_idle("samples");
+    return packed(search_.samples());
   }
 
   void add_hints(Words positions, std::span<const float> policy, std::span<const float> value) override {
@@ -129,10 +141,12 @@ class SolverFor : public Solver {
     require(options.table_mb >= 1 && options.table_mb <= 1 << 20, "table_mb", options.table_mb, "1 to 1048576");
     require(options.threads >= 1 && options.threads <= 256, "threads", options.threads, "1 to 256");
     require(options.hint_ply >= 0, "hint_ply", options.hint_ply, "0 and more");
+    require(options.samples >= 0, "samples", options.samples, "0 and more");
     if (options.ordering != "static" && options.ordering != "random")
       throw std::invalid_argument("ordering '" + options.ordering + "': allowed are 'static' and 'random'");
     return {options.table_mb, options.threads,  options.ordering == "random" ? Ordering::kRandom : Ordering::kStatic,
-            options.seed,     options.hint_ply, options.statistics};
+            options.seed,     options.hint_ply, options.statistics,
+            options.samples};
   }
 
   void begin(Limits limits) {
@@ -163,20 +177,12 @@ class SolverFor : public Solver {
     result_ = std::move(result);
   }
 
-  static typename AlphaBeta<G>::Knowledge knowledge(const SolverOptions& options) {
-    if (options.patterns.empty()) return {};
-    if constexpr (requires { typename SearchTraits<G>::Patterns; })
-      return std::make_shared<const typename SearchTraits<G>::Patterns>(options.patterns);
-    else
-      throw std::invalid_argument("patterns: this game has no pattern tables");
-  }
-
   void solve(const Position& position, Bounds window, Budget& budget) {
     // A job that goes on with the same root keeps what is proven and the age of its entries.
     if (!root_ || *root_ != position) search_.age_table();
     root_ = position;
     ScoreSearch<G, AlphaBeta<G>> question(game_, search_, search_.score_step());
-    const Answer answer = question.solve(position, window, kGuess, budget, proven_);
+    const Answer answer = question.solve(position, window, search_.guess(position), budget, proven_);
     SolveResult result;
     const Bounds& proven = answer.bounds;
     const bool settled = proven.exact() || proven.lower >= window.upper || proven.upper <= window.lower;
@@ -212,13 +218,17 @@ class SolverFor : public Solver {
     }
   }
 
+  std::vector<std::uint64_t> packed(const std::vector<Position>& positions) const {
+    std::vector<std::uint64_t> words(positions.size() * 2 * kWords);
+    for (std::size_t i = 0; i < positions.size(); ++i) game_.pack(positions[i], &words[i * 2 * kWords]);
+    return words;
+  }
+
   int square(Move move) const { return move == kPass ? -1 : game_.square(move); }
 
   void require_idle(const char* call) const {
     if (job_.running()) throw std::logic_error(std::string(call) + ": a job is running, wait for it or stop it first");
   }
-
-  static constexpr int kGuess = 0;  // where the first claim stands: nobody is ahead
 
   G game_;
   GameInfo info_;

@@ -68,6 +68,22 @@ std::span<const T> one_per_position(const In<T>& values, std::size_t positions, 
   return {values.data(), values.size()};
 }
 
+template <class T>
+std::pair<Out<std::int32_t>, Out<T>> labels(const Engine& engine, const In<std::uint64_t>& positions,
+                                            const In<std::int32_t>& patterns,
+                                            void (Engine::*label)(Words, std::span<const std::int32_t>,
+                                                                  std::span<std::int32_t>, std::span<T>) const) {
+  const Words words = positions_of(engine, positions);
+  const std::size_t n = positions.shape(0);
+  std::vector<std::int32_t> scores(n);
+  std::vector<T> costs(n);
+  {
+    nb::gil_scoped_release release;
+    (engine.*label)(words, {patterns.data(), patterns.size()}, scores, costs);
+  }
+  return {to_numpy(std::move(scores), {n}), to_numpy(std::move(costs), {n})};
+}
+
 void bind_rules(nb::class_<Engine>& engine) {
   engine.def_prop_ro("name", [](const Engine& e) { return e.info().name; })
       .def_prop_ro("scoring", [](const Engine& e) { return e.info().scoring; })
@@ -195,6 +211,14 @@ void bind_rules(nb::class_<Engine>& engine) {
                e.pattern_features(words, indices);
              }
              return to_numpy(std::move(indices), {positions.shape(0), features});
+           })
+      .def("exact_labels",
+           [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> patterns) {
+             return labels<std::int64_t>(e, positions, patterns, &Engine::exact_labels);
+           })
+      .def("labels_ahead",
+           [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> patterns) {
+             return labels<std::int32_t>(e, positions, patterns, &Engine::labels_ahead);
            })
       .def("perft", [](const Engine& e, In<std::uint64_t> position, int depth) {
         const Words packed = position_of(e, position);
@@ -384,6 +408,8 @@ SolverOptions solver_options(const nb::dict& given) {
       set(options.hint_ply, name, value);
     } else if (name == "statistics") {
       set(options.statistics, name, value);
+    } else if (name == "samples") {
+      set(options.samples, name, value);
     } else if (name == "patterns") {
       In<std::int32_t> weights;
       if (!nb::try_cast(value, weights)) throw std::invalid_argument("option patterns: an int32 array is allowed");
@@ -423,6 +449,12 @@ nb::dict solve_result(SolveResult solved) {
   result["cut_nodes_by_ply"] = to_numpy(std::move(solved.cut_nodes_by_ply), {plies});
   result["first_cuts_by_ply"] = to_numpy(std::move(solved.first_cuts_by_ply), {plies});
   return result;
+}
+
+auto packed_positions(const Engine& engine, std::vector<std::uint64_t> packed) {
+  const auto width = 2 * static_cast<std::size_t>(engine.info().words);
+  const std::size_t n = packed.size() / width;
+  return to_numpy(std::move(packed), {n, width});
 }
 
 // A solver and the engine that it came from.
@@ -468,13 +500,8 @@ void bind_solver(nb::module_& module, nb::class_<Engine>& engine) {
           nb::arg("seconds"))
       .def("stop", [](PythonSolver& s) { s.solver->stop(); })
       .def("result", [](PythonSolver& s) { return solve_result(s.solver->result()); })
-      .def("wanted",
-           [](PythonSolver& s) {
-             auto packed = s.solver->wanted();
-             const auto width = 2 * static_cast<std::size_t>(s.engine.info().words);
-             const std::size_t n = packed.size() / width;
-             return to_numpy(std::move(packed), {n, width});
-           })
+      .def("wanted", [](PythonSolver& s) { return packed_positions(s.engine, s.solver->wanted()); })
+      .def("samples", [](PythonSolver& s) { return packed_positions(s.engine, s.solver->samples()); })
       .def(
           "add_hints",
           [](PythonSolver& s, In<std::uint64_t> positions, In<float> policy, In<float> value) {

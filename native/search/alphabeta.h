@@ -25,6 +25,7 @@
 #include "search/claim.h"
 #include "search/hints.h"
 #include "search/limits.h"
+#include "search/samples.h"
 #include "search/search_traits.h"
 #include "search/split.h"
 #include "search/transposition_table.h"
@@ -41,6 +42,7 @@ struct AlphaBetaOptions {
   std::uint64_t seed = 0;  // of the random order
   int hint_ply = 0;        // positions from the root to this ply wait for hints; 0: none does
   bool statistics = false;
+  int samples = 0;  // positions kept for each number of empties, by each thread
 };
 
 struct PlyStatistics {
@@ -80,6 +82,15 @@ class AlphaBeta {
   const G& game() const { return game_; }
   int score_step() const { return workers_[0]->traits_.score_step(); }
 
+  // What the score of a position may be, by what the traits know; 0 where they know nothing.
+  int guess(const Position& position) {
+    Worker& main = *workers_[0];
+    if constexpr (requires { main.traits_.guess(main.traits_.node(position), main.counters_); })
+      return main.traits_.guess(main.traits_.node(position), main.counters_);
+    else
+      return 0;
+  }
+
   // Counts into `budget`; kUnknown when it ends first or when hints are missing (then wanted() is not empty).
   Proof prove(const Claim<G>& claim, Budget& budget) {
     budget_ = &budget;
@@ -112,7 +123,13 @@ class AlphaBeta {
   TranspositionTable<Traits::kKeyWords>& table() { return table_; }
   const TranspositionTable<Traits::kKeyWords>& table() const { return table_; }
 
-  // Forgets table, hints and counters.
+  // Forgets what the tables hold: the next proof takes as many nodes as if it were the first.
+  void clear_tables() {
+    table_.clear();
+    for (auto& worker : workers_) worker->clear_table();
+  }
+
+  // Forgets tables, hints, samples and counters.
   void reset() {
     table_.clear();
     hints_.clear();
@@ -132,6 +149,12 @@ class AlphaBeta {
     for (const auto& worker : workers_)
       total.nodes += worker->counters_.nodes, total.evaluations += worker->counters_.evaluations;
     return total;
+  }
+  // Positions that were considered as replies, sampled by number of empties since the last reset.
+  std::vector<Position> samples() const {
+    std::vector<Position> all;
+    for (const auto& worker : workers_) worker->samples_.append_to(all);
+    return all;
   }
   // By ply below the claim's position, [max_plies + 1]; empty without statistics.
   std::vector<PlyStatistics> statistics() const {
@@ -195,6 +218,7 @@ class AlphaBeta<G>::Worker {
  public:
   explicit Worker(AlphaBeta& shared)
       : traits_(shared.game_, shared.knowledge_),
+        samples_(shared.game_.columns() * shared.game_.rows(), shared.options_.samples, shared.options_.seed),
         shared_(shared),
         local_(Traits::kLocalEmpties),
         step_(traits_.score_step()) {
@@ -217,6 +241,8 @@ class AlphaBeta<G>::Worker {
     while (auto* split = shared_.pool_.wait_for_work()) help(*split);
   }
 
+  void clear_table() { local_.clear(); }
+
   // Tells the budget of the nodes since the last report.
   void report() {
     if (!shared_.budget_->spend(counters_.nodes - reported_)) shared_.halt_ = true;
@@ -226,6 +252,7 @@ class AlphaBeta<G>::Worker {
   Traits traits_;
   Counters counters_;
   std::vector<PlyStatistics> plies_;
+  Samples<G> samples_;
   Move root_move_ = kNoMove;
 
  private:
@@ -273,6 +300,9 @@ class AlphaBeta<G>::Worker {
     const Bounds rule = traits_.expand(node, bound, children, counters_);
     if (rule.lower >= bound) return rule.lower;
     if (rule.upper < bound) return rule.upper;
+    if (samples_.wanted() && children.size > 1)
+      samples_.offer(children.items[static_cast<std::size_t>(samples_.below(children.size))].node.position,
+                     empties - 1);
 
     // 3. The order, and what the tables know of the replies.
     if constexpr (kShared)

@@ -94,7 +94,9 @@ class SplitPool {
     std::unique_lock lock(mutex_);
     std::erase(open_, &split);
     SplitPoint* below = nullptr;
+    ++idle_;  // so that the helpers share what they work on
     changed_.wait(lock, [&] { return split.helpers == 0 || (below = largest(&split)) != nullptr; });
+    --idle_;
     if (split.helpers == 0) return nullptr;
     ++below->helpers;
     return below;

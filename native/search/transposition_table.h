@@ -14,6 +14,7 @@
 // which is no entry since a stored upper bound is never -128.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
@@ -202,6 +203,8 @@ class LocalTable {
 
   // For positions of 0 to `most_empties` empties.
   explicit LocalTable(int most_empties) : slots_(static_cast<std::size_t>(most_empties + 1) << kLogSlots) {}
+
+  void clear() { std::fill(slots_.begin(), slots_.end(), Key{}); }
 
   std::optional<TableEntry> probe(const Key& key, int empties) const {
     const Key& slot = slots_[index(key, empties)];

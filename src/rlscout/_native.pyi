@@ -71,6 +71,10 @@ class Engine:
     def pattern_features(
         self, positions: U64
     ) -> I32: ...  # [B, 2W] -> [B, features]: the weights of its stage whose sum predicts a position
+    def exact_labels(self, positions: U64, patterns: I32) -> tuple[I32, I64]:
+        """[B] exact scores; [B] nodes that empty tables take to refute one step more. Patterns: as in SolverOptions; none: empty."""
+    def labels_ahead(self, positions: U64, patterns: I32) -> tuple[I32, I32]:
+        """[B] scores four plies ahead, [B] log2 of the nodes of a refutation two plies ahead, in the units of the weights."""
     def solver(self, options: SolverOptions) -> Solver: ...
     def batched_search(self, options: SearchOptions) -> BatchedSearch: ...
 
@@ -81,6 +85,7 @@ class SolverOptions(TypedDict, total=False):
     seed: int  # of the random ordering
     hint_ply: int  # positions at this ply below the root and above are ordered by hints (0: none)
     statistics: bool  # count nodes and first-move cuts by ply
+    samples: int  # positions that Solver.samples() keeps for each number of empties and thread
     patterns: I32  # weights of a pattern table [stages, stage_size], where the game has them (Engine.pattern_shape)
 
 class SolveProgress(TypedDict):
@@ -122,6 +127,7 @@ class Solver:
     def wait(self, seconds: float) -> bool: ...  # True when the job has ended
     def stop(self) -> None: ...  # asks the job to end; it does within milliseconds
     def result(self) -> SolveResult: ...  # of the job that has ended
+    def samples(self) -> U64: ...  # [n, 2W]: positions considered as replies since the last reset, a uniform choice
     def wanted(self) -> U64: ...  # [n, 2W]: positions at plies <= hint_ply that the last job met without a hint
     def add_hints(
         self, positions: U64, policy: F32, value: F32

@@ -660,9 +660,9 @@ def train_patterns(
     /,
     *,
     out: Annotated[Path, Parameter(help="Where the table goes.")],
-    samples: Annotated[int, Parameter(help="Positions for each number of empty squares.")] = 60_000,
+    samples: Annotated[int, Parameter(help="Positions for each number of empty squares, in the last round.")] = 48_000,
     seed: Annotated[int, Parameter(help="Of the positions.")] = 1,
-    threads: Annotated[int, Parameter(help="At most two are of use; the table does not depend on it.")] = 1,
+    threads: Annotated[int, Parameter(help="For the labels; the table does not depend on it.")] = 1,
 ) -> int:
     """Learn a pattern table from positions that the solver labels, and print its errors by empty squares."""
     from rlscout import patterns

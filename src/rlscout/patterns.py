@@ -1,13 +1,17 @@
 """Pattern tables: what a linear sum over small shapes of squares says of a position, learned from the solver's own endgames.
 
-A table predicts two things for each number of empties ("stage"): the score, and log2 of the nodes that a search takes. The
-native search orders moves by them; a wrong table costs time, never truth.
+A table predicts two things for each number of empties ("stage"): the score, and log2 of the nodes that it takes to refute the
+claim one step above it. The native search orders moves by them; a wrong table costs time, never truth.
 
     train("othello6", TrainOptions())  ->  PatternTable      positions, labels, fit
     load("othello6")                   ->  PatternTable      the one shipped with the package, None where there is none
 
-Labels are exact up to `exact_empties`: a plain solver (no table of patterns) says score and nodes. Above, the tables of two
-empties fewer are asked two plies ahead. Each stage is fitted by least squares as a correction of the stage below it.
+Training goes in rounds. The first takes its positions from games of a player that leaves few replies, the others from the
+search trees of the solver ordered by the tables of the round before: the tables are asked about such positions. Labels are exact
+up to `exact_empties`; above, the tables of fewer empties are asked a few plies ahead. Each stage is fitted by least squares as a
+correction of the stage below it, its neighbours counting half.
+
+All games begin at the parallel start, so that the ordinary start and its openings remain for measuring what a table is worth.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +31,11 @@ from numpy.typing import NDArray
 from rlscout.games import Game, game
 
 if TYPE_CHECKING:
-    from rlscout._native import Engine, Solver
+    from rlscout._native import Engine
 
 UNIT = 128  # of the weights: 1/UNIT discs, 1/UNIT bits
 FOLDER = "tables"
-LABEL_PARTS = (
-    2  # each with a solver of its own, whatever the threads: node counts, and so the table, do not depend on them
-)
+LABEL_BATCH = 500  # positions to a native call
 
 F64 = NDArray[np.float64]
 U64 = NDArray[np.uint64]
@@ -44,11 +46,15 @@ class TrainOptions:
     """What a table depends on, stored with it."""
 
     seed: int = 1
-    samples: int = 60_000  # positions a stage; fewer where exact labels take long, see `exact_samples`
-    exact_empties: int = 14  # labels are exact up to here
+    samples: int = 48_000  # positions a stage in the last round, half as many in each one before
+    rounds: int = 3
+    roots: int = 100  # positions whose trees are sampled in a round
+    root_empties: int = 22
+    root_nodes: int = 10_000_000  # at most, of each tree
+    exact_empties: int = 13  # labels are exact up to here
     regularisation: float = 10.0
-    clamp: float = 20.0  # discs: nobody needs to know how badly a lost position is lost
-    held_out: float = 0.1  # share of the positions that the reported errors are measured on
+    clamp: float = 20.0  # discs: nobody needs to know how badly a lost position is lost, nor what refuting it costs
+    held_out: float = 0.05  # share of the positions that the reported errors are measured on
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,7 @@ class PatternTable:
     errors: tuple[StageError, ...]
 
     def packed(self) -> NDArray[np.int32]:
-        """One word a weight, score in the high half: one addition sums both."""
-        return (self.score.astype(np.int32) << 16) + self.cost.astype(np.int32)
+        return packed(np.stack([self.score, self.cost]) / UNIT)
 
     def save(self, path: Path) -> None:
         about = {"game": self.game, "options": asdict(self.options), "errors": [asdict(e) for e in self.errors]}
@@ -108,45 +113,117 @@ def train(
     threads: int = 1,
     on_stage: Callable[[StageError], None] = lambda _: None,
 ) -> PatternTable:
-    """Makes positions, labels and tables, from the fewest empties up. ValueError where the game has no pattern tables."""
+    """Makes positions, labels and tables, round by round; `on_stage` hears of every stage of every round. The table doesn't depend
+    on `threads`. ValueError where the game has no pattern tables."""
     options = options or TrainOptions()
     rules = game(name)
-    first, stages, size, features = rules.engine.pattern_shape
-    if not features:
+    if not rules.engine.pattern_shape[3]:
         raise ValueError(f"game '{name}' has no pattern tables")
-    score, cost = np.zeros((stages, size)), np.zeros((stages, size))
+    if not name.endswith(":parallel"):
+        rules = game(f"{name}:parallel")
+    table: PatternTable | None = None
+    for number in range(options.rounds):
+        now = replace(options, samples=options.samples >> (options.rounds - 1 - number), seed=options.seed + number)
+        positions = positions_for(rules, now, table)
+        table = fit_stages(rules.engine, positions, now, table, threads, on_stage)
+    assert table is not None
+    return replace(table, game=name, options=options)
+
+
+def fit_stages(
+    engine: Engine,
+    positions: dict[int, U64],
+    options: TrainOptions,
+    before: PatternTable | None,
+    threads: int,
+    on_stage: Callable[[StageError], None],
+) -> PatternTable:
+    """One round: labels and weights, from the fewest empties up."""
+    first, stages, size, _ = engine.pattern_shape
+    weights = np.zeros((2, stages, size))
     errors = []
-    positions = sample_positions(rules, first, first + stages - 1, options)
+    known: dict[int, Labelled] = {}
     for stage in range(stages):
         empties = first + stage
-        chosen = positions[empties]
-        if empties <= options.exact_empties:
-            chosen = chosen[: exact_samples(options, empties)]
-            labels = exact_labels(rules.engine, chosen, threads)
-        else:
-            below = stage - 2
-            labels = labels_ahead(rules.engine, chosen, score[below], cost[below])
-        labels[0] = np.clip(labels[0], -options.clamp, options.clamp)
-        test = np.arange(len(chosen)) % max(2, round(1 / options.held_out)) == 0
-        images = both_mirrors(rules.engine, chosen[~test])
-        for target, label in ((score, labels[0]), (cost, labels[1])):
-            start = target[stage - 1] if stage else np.zeros(size)
-            target[stage] = fit(images, np.tile(label[~test], 2), start, options.regularisation)
-        errors.append(stage_error(rules.engine, empties, chosen[test], labels[:, test], score[stage], cost[stage]))
+        for number in (empties, empties + 1):  # the stage above counts too where its labels do not wait for this one
+            if number not in known and number <= options.exact_empties:
+                known[number] = labelled(
+                    engine, positions[number], exact_labels(engine, positions[number], before, threads), options
+                )
+        if empties not in known:
+            ahead = labels_ahead(engine, positions[empties], packed(weights), threads)
+            known[empties] = labelled(engine, positions[empties], ahead, options)
+        near = [
+            (known[number], 1.0 if number == empties else 0.5)
+            for number in range(empties - 1, empties + 2)
+            if number in known
+        ]
+        features = np.concatenate([part.features for part, _ in near])
+        for target in range(2):
+            label = np.concatenate([part.labels[target] for part, _ in near])
+            weight = np.concatenate([part.weights[target] * share for part, share in near])
+            start = weights[target, stage - 1] if stage else np.zeros(size)
+            weights[target, stage] = fit(features, label, weight, start, options.regularisation)
+        errors.append(stage_error(empties, known[empties], weights[:, stage]))
         on_stage(errors[-1])
-    return PatternTable(name, quantised(score), quantised(cost), options, tuple(errors))
+        known.pop(empties - 1, None)
+    return PatternTable(engine.name, quantised(weights[0]), quantised(weights[1]), options, tuple(errors))
 
 
 def quantised(weights: F64) -> NDArray[np.int16]:
     return np.clip(np.rint(weights * UNIT), -32768, 32767).astype(np.int16)
 
 
-def exact_samples(options: TrainOptions, empties: int) -> int:
-    """Fewer positions where each takes longer: half for each empty square above twelve."""
-    return max(2000, options.samples >> max(0, empties - 12))
+def packed(weights: F64) -> NDArray[np.int32]:
+    """One word a weight, score in the high half: one addition sums both."""
+    score, cost = quantised(weights).astype(np.int32)
+    words: NDArray[np.int32] = (score << 16) + cost
+    return words
 
 
 # Positions
+
+
+def positions_for(rules: Game, options: TrainOptions, before: PatternTable | None) -> dict[int, U64]:
+    """Distinct positions with a move to make, by empties: of games in the first round; after it of the trees of the solver, and a
+    tenth of games, or as many as there are where trees have few."""
+    first, stages, _, _ = rules.engine.pattern_shape
+    last = first + stages - 1
+    games = sample_positions(rules, first, last + 2, options)
+    if before is None:
+        return games
+    generator = np.random.default_rng(options.seed)
+    deep = sample_positions(rules, options.root_empties, options.root_empties, replace(options, samples=options.roots))
+    roots = [*deep[options.root_empties], *games[last + 2][: options.roots // 4]]
+    trees = tree_positions(rules.engine, np.array(roots), options, before)
+    chosen: dict[int, U64] = {}
+    for number in range(first, last + 1):
+        some = np.concatenate(
+            [trees[number], games[number][: max(options.samples // 10, (options.samples - len(trees[number])) // 4)]]
+        )
+        distinct = np.unique(some, axis=0)
+        chosen[number] = generator.permutation(distinct)[: options.samples]
+    return chosen
+
+
+def tree_positions(engine: Engine, roots: U64, options: TrainOptions, table: PatternTable) -> dict[int, U64]:
+    """Distinct positions that the solver considered below the roots, by empties."""
+    solver = engine.solver(
+        {"table_mb": 8, "patterns": table.packed(), "samples": 2 * options.samples, "seed": options.seed}
+    )
+    for root in roots:
+        solver.start(root, nodes=options.root_nodes)
+        while not solver.wait(0.1):
+            pass
+    positions = solver.samples()
+    positions = positions[engine.phase(positions) == 0]
+    distinct = np.unique(engine.canonical(positions)[0], axis=0)
+    empties = engine.squares - stones(distinct)
+    generator = np.random.default_rng(options.seed)
+    return {
+        number: generator.permutation(distinct[empties == number])[: options.samples]
+        for number in range(engine.squares + 1)
+    }
 
 
 def sample_positions(rules: Game, fewest: int, most: int, options: TrainOptions) -> dict[int, U64]:
@@ -207,45 +284,47 @@ def stones(words: U64) -> NDArray[np.int64]:
 # Labels: [2, B], score in discs and log2 of nodes
 
 
-def exact_labels(engine: Engine, positions: U64, threads: int) -> F64:
-    def solve_part(part: U64) -> F64:
-        solver: Solver = engine.solver({"table_mb": 1})
-        labels, nodes = np.zeros((2, len(part))), 0
-        for i, position in enumerate(part):
-            solver.start(position)
-            solver.wait(1e6)
-            result = solver.result()
-            labels[:, i] = result["lower"], math.log2(1 + result["nodes"] - nodes)
-            nodes = result["nodes"]
-        return labels
+def exact_labels(engine: Engine, positions: U64, table: PatternTable | None, threads: int) -> F64:
+    patterns = np.zeros(0, np.int32) if table is None else table.packed()
+    score, nodes = in_batches(lambda batch: engine.exact_labels(batch, patterns), positions, threads)
+    return np.stack([score, np.log2(1.0 + nodes)])
 
+
+def labels_ahead(engine: Engine, positions: U64, patterns: NDArray[np.int32], threads: int) -> F64:
+    return in_batches(lambda batch: engine.labels_ahead(batch, patterns), positions, threads) / UNIT
+
+
+def in_batches(label: Callable[[U64], tuple[Any, Any]], positions: U64, threads: int) -> F64:
+    batches = [positions[i : i + LABEL_BATCH] for i in range(0, len(positions), LABEL_BATCH)]
     with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(solve_part, np.array_split(positions, LABEL_PARTS))), axis=1)
+        found = [np.stack([np.asarray(part, np.float64) for part in pair]) for pair in pool.map(label, batches)]
+    return np.concatenate([np.zeros((2, 0)), *found], axis=1)
 
 
-def labels_ahead(engine: Engine, positions: U64, score: F64, cost: F64) -> F64:
-    """The tables of two empties fewer, asked two plies ahead: the best move against the best reply; a proof that the position is not
-    better pays for the best reply to every move."""
-    owner, move = legal_pairs(engine, positions)
-    children = engine.play(positions[owner], move)
-    phase = engine.phase(children)
-    value, log_nodes = np.full(len(children), -np.inf), np.zeros(len(children))
-    # A child that must pass or is over is left out: such moves decide few positions and the tables say nothing of them.
-    alive = np.nonzero(phase == 0)[0]
-    parent, reply = legal_pairs(engine, children[alive])
-    leaves = engine.play(children[alive][parent], reply)
-    features = engine.pattern_features(leaves)
-    leaf_score, leaf_cost = score[features].sum(axis=1), cost[features].sum(axis=1)
-    order = np.lexsort((leaf_score, parent))
-    best = order[np.unique(parent[order], return_index=True)[1]]
-    value[alive], log_nodes[alive] = leaf_score[best], leaf_cost[best]
-    labels = np.zeros((2, len(positions)))
-    labels[0] = -np.inf
-    np.maximum.at(labels[0], owner, value)
-    np.add.at(labels[1], owner[alive], np.exp2(log_nodes[alive]))
-    labels[0] = np.where(np.isfinite(labels[0]), labels[0], 0.0)
-    labels[1] = np.log2(1 + labels[1])
-    return labels
+@dataclass(frozen=True)
+class Labelled:
+    """Positions of one stage: M to learn from (mirror images included), T to test on."""
+
+    features: NDArray[np.int32]  # [M, features]
+    labels: F64  # [2, M]
+    weights: F64  # [2, M]: 0 for the cost of positions that are won or lost by far
+    test_features: NDArray[np.int32]  # [T, features]
+    test_labels: F64  # [2, T]
+    test_weights: F64  # [2, T]
+
+
+def labelled(engine: Engine, positions: U64, labels: F64, options: TrainOptions) -> Labelled:
+    weights = np.stack([np.ones(len(positions)), np.abs(labels[0]) <= options.clamp])
+    labels = np.stack([np.clip(labels[0], -options.clamp, options.clamp), labels[1]])
+    test = np.arange(len(positions)) < round(len(positions) * options.held_out)
+    return Labelled(
+        both_mirrors(engine, positions[~test]),
+        np.tile(labels[:, ~test], 2),
+        np.tile(weights[:, ~test], 2),
+        engine.pattern_features(positions[test]),
+        labels[:, test],
+        weights[:, test],
+    )
 
 
 # Fit
@@ -257,18 +336,19 @@ def both_mirrors(engine: Engine, positions: U64) -> NDArray[np.int32]:
     return np.concatenate([engine.pattern_features(positions), engine.pattern_features(mirrored)])
 
 
-def fit(features: NDArray[np.int32], label: F64, start: F64, regularisation: float, rounds: int = 40) -> F64:
-    """The weights w that minimise |X w - label|^2 + regularisation |w - start|^2, by conjugate gradients; row i of X has a one at
-    each of features[i]."""
+def fit(
+    features: NDArray[np.int32], label: F64, weight: F64, start: F64, regularisation: float, rounds: int = 25
+) -> F64:
+    """The weights w that minimise sum of weight * (X w - label)^2 + regularisation |w - start|^2, by conjugate gradients; row i of X
+    has a one at each of features[i]."""
 
     def gather(weights: F64) -> F64:
         total: F64 = weights[features].sum(axis=1)
         return total
 
     def scatter(residual: F64) -> F64:
-        total: F64 = np.bincount(features.ravel(), np.repeat(residual, features.shape[1]), len(start)).astype(
-            np.float64
-        )
+        spread = np.repeat(residual * weight, features.shape[1])
+        total: F64 = np.bincount(features.ravel(), spread, len(start)).astype(np.float64)
         return total
 
     change = np.zeros_like(start)
@@ -286,11 +366,11 @@ def fit(features: NDArray[np.int32], label: F64, start: F64, regularisation: flo
     return start + change
 
 
-def stage_error(engine: Engine, empties: int, positions: U64, labels: F64, score: F64, cost: F64) -> StageError:
-    features = engine.pattern_features(positions)
-    misses = [
-        float(np.abs(weights[features].sum(axis=1) - label).mean())
-        for weights, label in ((score, labels[0]), (cost, labels[1]))
-    ]
-    spreads = [float(np.abs(label - np.median(label)).mean()) for label in labels]
-    return StageError(empties, len(positions), misses[0], spreads[0], misses[1], spreads[1])
+def stage_error(empties: int, known: Labelled, weights: F64) -> StageError:
+    misses, spreads = [], []
+    for target in range(2):
+        counted = known.test_weights[target] > 0
+        label = known.test_labels[target, counted]
+        misses.append(float(np.abs(weights[target][known.test_features[counted]].sum(axis=1) - label).mean()))
+        spreads.append(float(np.abs(label - np.median(label)).mean()))
+    return StageError(empties, len(known.test_features), misses[0], spreads[0], misses[1], spreads[1])

@@ -12,7 +12,7 @@ from rlscout.games import game
 from rlscout.patterns import PatternTable, TrainOptions
 from rlscout.solving import Limits, SolveOptions, solve
 
-SMALL = TrainOptions(samples=300, exact_empties=9)
+SMALL = TrainOptions(samples=400, rounds=2, roots=3, root_empties=15, exact_empties=11)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,57 @@ def test_the_fit_finds_the_weights_that_made_the_labels() -> None:
     generator = np.random.default_rng(1)
     features = generator.integers(0, 20, (3000, 4), dtype=np.int32)
     weights = generator.normal(size=20)
-    found = patterns.fit(features, weights[features].sum(axis=1), np.zeros(20), 1e-6)
-    assert np.allclose(found[features].sum(axis=1), weights[features].sum(axis=1), atol=1e-3)
+    labels = weights[features].sum(axis=1)
+    found = patterns.fit(features, labels, np.ones(3000), np.zeros(20), 1e-6)
+    assert np.allclose(found[features].sum(axis=1), labels, atol=1e-3)
+    labels[2000:] = 100  # of no weight
+    found = patterns.fit(features, labels, np.arange(3000) < 2000.0, np.zeros(20), 1e-6)
+    assert np.allclose(found[features[:2000]].sum(axis=1), labels[:2000], atol=1e-3)
+
+
+def test_exact_labels_are_those_of_a_solver_in_any_order() -> None:
+    rules = game("othello6")
+    none = np.zeros(0, np.int32)
+    positions = patterns.sample_positions(rules, 10, 10, TrainOptions(samples=20))[10]
+    scores, nodes = rules.engine.exact_labels(positions, none)
+    for position, score in zip(positions, scores, strict=True):
+        solver = rules.engine.solver({})
+        solver.start(position)
+        assert solver.wait(60)
+        assert solver.result()["lower"] == solver.result()["upper"] == score
+    again = rules.engine.exact_labels(positions[::-1].copy(), none)
+    assert (again[0][::-1] == scores).all()
+    assert (again[1][::-1] == nodes).all()
+    assert (nodes > 0).all()
+
+
+def test_labels_ahead_need_a_table_and_a_move() -> None:
+    rules = game("othello6")
+    _, stages, size, _ = rules.engine.pattern_shape
+    positions = patterns.sample_positions(rules, 10, 12, TrainOptions(samples=2))
+    constant = np.zeros((stages, size), np.int32)
+    constant[:] = 1 << 16  # each of the features adds one unit to the score
+    scores, costs = rules.engine.labels_ahead(positions[12], constant)
+    assert (scores == rules.engine.pattern_shape[3]).all()
+    assert (costs >= 0).all()
+    with pytest.raises(ValueError, match="no table is four plies ahead"):
+        rules.engine.labels_ahead(positions[10], constant)
+    with pytest.raises(ValueError, match="has no move"):
+        rules.engine.exact_labels(np.array([[1, 0]], np.uint64), np.zeros(0, np.int32))
+
+
+def test_a_search_samples_distinct_positions_below_its_root(small: PatternTable) -> None:
+    rules = game("othello6")
+    roots = patterns.sample_positions(rules, 14, 14, TrainOptions(samples=2))[14]
+    options = TrainOptions(samples=30)
+    trees = patterns.tree_positions(rules.engine, roots, options, small)
+    assert len(trees[10]) == len(trees[9]) == 30
+    assert not len(trees[14])
+    for empties, positions in trees.items():
+        assert (rules.squares - patterns.stones(positions) == empties).all()
+        assert len(np.unique(positions, axis=0)) == len(positions)
+    again = patterns.tree_positions(rules.engine, roots, options, small)
+    assert all((again[empties] == trees[empties]).all() for empties in trees)
 
 
 def test_training_repeats_whatever_the_threads_and_survives_a_file(small: PatternTable, tmp_path: Path) -> None:
@@ -54,7 +103,7 @@ def test_training_repeats_whatever_the_threads_and_survives_a_file(small: Patter
     read = PatternTable.read(tmp_path / "table.npz")
     assert (read.packed() == small.packed()).all()
     assert (read.game, read.options, read.errors) == (small.game, small.options, small.errors)
-    assert [error.empties for error in small.errors] == list(range(8, 24))
+    assert [error.empties for error in small.errors] == list(range(8, 26))
 
 
 def test_the_shipped_table_knows_more_than_nothing_and_saves_nodes() -> None:

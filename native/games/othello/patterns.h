@@ -71,7 +71,7 @@ class Patterns {
   }();
 
  public:
-  static constexpr int kFirstStage = 8, kStages = N == 8 ? 20 : 16;  // empties kFirstStage .. kFirstStage + kStages - 1
+  static constexpr int kFirstStage = 8, kStages = N == 8 ? 20 : 18;  // empties kFirstStage .. kFirstStage + kStages - 1
   static constexpr int kFeatures = 4 * static_cast<int>(kShapes.size()) + 1;
   static constexpr int kStageSize = kOffsets.back() + kBuckets;
 

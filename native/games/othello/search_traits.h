@@ -3,8 +3,8 @@
 // Order: near the end few replies first; further up, where a pattern table is given, least *effective cost* first. The
 // effective cost of a child, in bits, is the predicted log2 of its nodes plus a penalty for the chance that it does not do
 // what it is tried for: penalty = log2(1 + e^(-kSlope * margin)) / kCostWeight, with the margin in discs between the child's
-// predicted score and the claim. Higher up it is looked for two plies ahead: log2 of the sum over the opponent's moves of
-// 2^(the least effective cost among our replies), for that is what a proof of the child has to pay.
+// predicted score and the claim. Higher up it is looked for two, four or six plies ahead: log2 of the sum over the opponent's
+// moves of 2^(the least effective cost among our replies), for that is what a proof of the child has to pay.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,10 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "games/othello/flips.h"
 #include "games/othello/last_empties.h"
@@ -27,11 +30,14 @@ template <int N>
 class SearchTraits<othello::Othello<N>> {
   using Game = othello::Othello<N>;
   using Position = othello::Position;
+  static constexpr int kUnit = othello::Prediction::kUnit;
+  static constexpr std::int32_t kUnknownScore = std::numeric_limits<std::int32_t>::max();
 
  public:
   struct Node {
     Position position;
-    std::uint64_t moves;  // legal moves of the side to move; not filled in at kLeafEmpties and below
+    std::uint64_t moves;                 // legal moves of the side to move; not filled in at kLeafEmpties and below
+    std::int32_t score = kUnknownScore;  // that a table predicts for the side to move, in 1/kUnit discs
   };
   // No game is known to reach more than 33 moves at once, but a position given by a user can have more.
   using ChildList = Children<Node, N * N>;
@@ -46,7 +52,10 @@ class SearchTraits<othello::Othello<N>> {
   using Knowledge = std::shared_ptr<const Patterns>;
 
   explicit SearchTraits(const Game& game, Knowledge patterns = nullptr)
-      : game_(game), last_(game, score_step()), patterns_(std::move(patterns)) {}
+      : game_(game),
+        last_(game, score_step()),
+        patterns_(std::move(patterns)),
+        predicted_(patterns_ ? std::size_t{1} << kLogPredicted : 0) {}
 
   static Node node(const Position& p) { return {p, othello::mobility(p.own, p.opponent, Game::kBoard)}; }
   static Node pass(const Node& node) { return SearchTraits::node({node.position.opponent, node.position.own}); }
@@ -77,19 +86,48 @@ class SearchTraits<othello::Othello<N>> {
       bounds.upper = N * N - 2 * std::popcount(othello::stable_discs<N>(opponent, own));
       if (bounds.upper < bound) return bounds;
     }
-    const std::uint64_t odd = othello::odd_quadrants(Game::kBoard & ~(own | opponent));
-    const bool predicted = patterns_ != nullptr && empties >= kPatternEmpties && patterns_->has_stage(empties - 1);
-    children.size = 0;
-    for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
-      auto& child = children.items[static_cast<std::size_t>(children.size++)];
-      child.move = static_cast<Move>(std::countr_zero(moves));
-      child.node = after(node, child.move);
-      child.order = predicted ? -effective_cost(child.node, empties - 1, score_step() - bound, counters)
-                              : order(child.node, std::uint64_t{1} << child.move, odd, empties);
-    }
-    if (predicted && empties >= kLookAheadEmpties && children.size > 1 && patterns_->has_stage(empties - 3))
-      look_ahead(children, empties, score_step() - bound, counters);
+    // Where the claim is likely to fail every move will be searched, whatever their order.
+    const bool fails = node.score != kUnknownScore && node.score + kFailingDiscs * kUnit < bound * kUnit;
+    const bool predicted = patterns_ != nullptr && empties >= (fails ? kFailingEmpties : kPatternEmpties) &&
+                           Patterns::has_stage(empties - 1);
+    if (predicted)
+      predict_children(node, empties, score_step() - bound, children, counters);
+    else
+      list_children(node, empties, children);
+    if (patterns_ != nullptr && empties > kTwoPlies && children.size > 1)
+      look_ahead(children, empties, score_step() - bound, predicted, counters);
     return bounds;
+  }
+
+  // What the score may be, 0 where nothing is known: a few plies ahead of a table's prediction.
+  int guess(const Node& node, Counters& counters) const {
+    if (patterns_ == nullptr) return 0;
+    const int horizon = std::min(empties(node) - kGuessPlies, Patterns::kFirstStage + Patterns::kStages - 1);
+    if (!Patterns::has_stage(horizon)) return 0;
+    const std::int32_t score = score_ahead(node, horizon, -kHopeless, kHopeless, counters);
+    const int step = score_step();
+    return std::clamp(step * static_cast<int>(std::lround(static_cast<double>(score) / (kUnit * step))), -N * N, N * N);
+  }
+
+  // What tables of fewer empties say of a node: the score four plies ahead, the cost of a proof two plies ahead.
+  std::optional<othello::Prediction> ahead(const Node& node, Counters& counters) const {
+    const int empties = SearchTraits::empties(node);
+    if (patterns_ == nullptr || !Patterns::has_stage(empties - 4) || node.moves == 0) return std::nullopt;
+    const std::int32_t score = score_ahead(node, empties - 4, -kHopeless, kHopeless, counters);
+    const int claim = static_cast<int>(std::floor(static_cast<double>(score) / kUnit)) + score_step();
+    std::int32_t sum = 0;
+    for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
+      const Node next = after(node, static_cast<Move>(std::countr_zero(moves)));
+      std::int32_t least = kHopeless, cost = 0;
+      for (std::uint64_t replies = next.moves; replies != 0; replies &= replies - 1) {
+        const Node reply = after(next, static_cast<Move>(std::countr_zero(replies)));
+        const othello::Prediction predicted = predict(reply, empties - 2, counters);
+        const std::int32_t effective = effective_cost(predicted, claim);
+        if (effective < least) least = effective, cost = predicted.cost;
+      }
+      sum = log2_sum(sum, cost);
+    }
+    return othello::Prediction{score, sum};
   }
 
   int leaf(const Node& node, int bound, Counters& counters) const {
@@ -127,17 +165,80 @@ class SearchTraits<othello::Othello<N>> {
     return SearchTraits::node({opponent ^ turned, own | turned | disc});
   }
 
+  // Looking ahead meets the same positions again and again: what was predicted last is kept.
+  othello::Prediction predict(const Node& node, int empties, Counters& counters) const {
+    const auto [own, opponent] = node.position;
+    Predicted& kept = predicted_[(own * 0x9e3779b97f4a7c15u ^ opponent * 0xd6e8feb86659fd93u) >> (64 - kLogPredicted)];
+    if (kept.position != node.position) {
+      ++counters.evaluations;
+      kept = {node.position, patterns_->predict(node.position, node.moves, empties)};
+    }
+    return kept.prediction;
+  }
+
+  // The score that the table predicts at `horizon` empties if both sides play for it, in 1/kUnit discs; fail-soft.
+  std::int32_t score_ahead(const Node& node, int horizon, std::int32_t alpha, std::int32_t beta,
+                           Counters& counters) const {
+    const Phase phase = SearchTraits::phase(node);
+    if (phase == Phase::kOver) return game_.score(node.position) * kUnit;
+    if (phase == Phase::kPass) return -score_ahead(pass(node), horizon, -beta, -alpha, counters);
+    const int empties = SearchTraits::empties(node);
+    if (empties <= horizon) return predict(node, empties, counters).score;
+    ChildList children;
+    list_children(node, empties, children);
+    std::sort(children.items.begin(), children.items.begin() + children.size,
+              [](const auto& a, const auto& b) { return a.order > b.order; });
+    std::int32_t best = -kHopeless;
+    for (int i = 0; i < children.size && best < beta; ++i)
+      best = std::max(best, -score_ahead(children.items[static_cast<std::size_t>(i)].node, horizon, -beta,
+                                         -std::max(alpha, best), counters));
+    return best;
+  }
+
+  // Every move, its order by the board alone.
+  static void list_children(const Node& node, int empties, ChildList& children) {
+    const std::uint64_t odd = othello::odd_quadrants(Game::kBoard & ~(node.position.own | node.position.opponent));
+    children.size = 0;
+    for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
+      auto& child = children.items[static_cast<std::size_t>(children.size++)];
+      child.move = static_cast<Move>(std::countr_zero(moves));
+      child.node = after(node, child.move);
+      child.order = order(child.node, std::uint64_t{1} << child.move, odd, empties);
+    }
+  }
+
+  // Every move, its order by the effective cost of proving the child below `claim`.
+  void predict_children(const Node& node, int empties, int claim, ChildList& children, Counters& counters) const {
+    children.size = 0;
+    for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
+      auto& child = children.items[static_cast<std::size_t>(children.size++)];
+      child.move = static_cast<Move>(std::countr_zero(moves));
+      child.node = after(node, child.move);
+      const othello::Prediction predicted = predict(child.node, empties - 1, counters);
+      child.node.score = predicted.score;
+      child.order = -effective_cost(predicted, claim);
+    }
+  }
+
   // Of proving that a node is below `claim`, in 1/kUnit bits.
-  std::int32_t effective_cost(const Node& node, int empties, int claim, Counters& counters) const {
-    ++counters.evaluations;
-    const othello::Prediction predicted = patterns_->predict(node.position, node.moves, empties);
+  std::int32_t effective_cost(const othello::Prediction& predicted, int claim) const {
     // Half a step below the claim is the middle between what proves and what fails.
     const int margin = claim * kUnit - kUnit * score_step() / 2 - predicted.score;
     return predicted.cost + penalty(margin);
   }
+  std::int32_t effective_cost(const Node& node, int empties, int claim, Counters& counters) const {
+    return effective_cost(predict(node, empties, counters), claim);
+  }
 
-  // Replaces the order of the most promising children by their cost two plies ahead; the others come after them.
-  void look_ahead(ChildList& children, int empties, int claim, Counters& counters) const {
+  // Plies that the cost of a child with so many empties is looked ahead for: an even number, leaves where the table has a stage.
+  static int plies_ahead(int empties) {
+    int plies = empties >= kSixPlies ? 6 : empties >= kFourPlies ? 4 : empties >= kTwoPlies ? 2 : 0;
+    while (empties - plies > kLastStage) plies += 2;
+    return plies;
+  }
+
+  // Replaces the order of the most promising children by their cost some plies ahead; the others come after them.
+  void look_ahead(ChildList& children, int empties, int claim, bool predicted, Counters& counters) const {
     std::array<std::uint8_t, N * N> ranked;
     for (int i = 0; i < children.size; ++i) ranked[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i);
     const auto at = [&](int rank) -> auto& { return children.items[ranked[static_cast<std::size_t>(rank)]]; };
@@ -146,38 +247,66 @@ class SearchTraits<othello::Othello<N>> {
       const auto& right = children.items[static_cast<std::size_t>(b)];
       return left.order != right.order ? left.order > right.order : a < b;
     });
+    const int plies = plies_ahead(empties - 1);
     const std::int32_t promising = at(0).order - kLookAheadBits * kUnit;
     std::int32_t best = kHopeless;
     for (int rank = 0; rank < children.size; ++rank) {
       auto& child = at(rank);
-      if (rank >= kLookAheadMoves || child.order < promising) {
+      if (predicted && (rank >= kLookAheadMoves || child.order < promising)) {
         child.order -= kHopeless;
         continue;
       }
-      const std::int32_t cost = cost_ahead(child.node, empties - 1, claim, best + kStopBits * kUnit, counters);
+      const std::int32_t cost = cost_ahead(child.node, empties - 1, plies, claim, best + kStopBits * kUnit, counters);
       child.order = -cost;
       best = std::min(best, cost);
     }
   }
 
-  // log2 of the summed cost of refuting every move of `node`; ends early once it exceeds `limit`.
-  std::int32_t cost_ahead(const Node& node, int empties, int claim, std::int32_t limit, Counters& counters) const {
-    if (node.moves == 0) return effective_cost(node, empties, claim, counters);
+  // log2 of the summed cost of refuting every move of `node`, `plies` ahead; ends early once it exceeds `limit`.
+  std::int32_t cost_ahead(const Node& node, int empties, int plies, int claim, std::int32_t limit,
+                          Counters& counters) const {
+    if (plies == 0) return effective_cost(node, empties, claim, counters);
+    if (node.moves == 0) {
+      if (SearchTraits::phase(node) == Phase::kOver) return game_.score(node.position) < claim ? 0 : kHopeless / 2;
+      return best_reply(pass(node), empties, plies, claim, limit, counters);
+    }
     std::int32_t sum = 0;
     for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
       const Node next = after(node, static_cast<Move>(std::countr_zero(moves)));
-      std::int32_t least = kHopeless;
-      if (next.moves == 0) {
-        least = effective_cost(pass(next), empties - 1, claim, counters);
-      } else {
-        for (std::uint64_t replies = next.moves; replies != 0; replies &= replies - 1)
-          least = std::min(least, effective_cost(after(next, static_cast<Move>(std::countr_zero(replies))), empties - 2,
-                                                 claim, counters));
-      }
-      sum = log2_sum(sum, least);
+      sum = log2_sum(sum, best_reply(next, empties - 1, plies - 1, claim, limit, counters));
       if (sum > limit) break;
     }
     return sum;
+  }
+
+  // The least cost among our replies.
+  std::int32_t best_reply(const Node& node, int empties, int plies, int claim, std::int32_t limit,
+                          Counters& counters) const {
+    if (node.moves == 0) {
+      const Node passed = pass(node);
+      if (passed.moves == 0) return game_.score(passed.position) < claim ? 0 : kHopeless / 2;
+      return cost_ahead(passed, empties, plies - 1, claim, limit, counters);
+    }
+    std::int32_t least = kHopeless / 2;
+    if (plies <= 1) {
+      for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1)
+        least = std::min(least, effective_cost(after(node, static_cast<Move>(std::countr_zero(moves))), empties - 1,
+                                               claim, counters));
+      return least;
+    }
+    ChildList children;
+    const bool predicted = Patterns::has_stage(empties - 1);
+    if (predicted)
+      predict_children(node, empties, claim, children, counters);
+    else
+      list_children(node, empties, children);
+    std::sort(children.items.begin(), children.items.begin() + children.size,
+              [](const auto& a, const auto& b) { return a.order > b.order; });
+    const int tried = std::min(children.size, predicted ? kReplies : kUnpredictedReplies);
+    for (int i = 0; i < tried; ++i)
+      least = std::min(least, cost_ahead(children.items[static_cast<std::size_t>(i)].node, empties - 1, plies - 1,
+                                         claim, std::min(least, limit), counters));
+    return least;
   }
 
   // log2(2^a + 2^b).
@@ -215,17 +344,31 @@ class SearchTraits<othello::Othello<N>> {
 
   static constexpr int kReplyWeight = 8, kCornerWeight = 12, kOddWeight = 4, kFrontierWeight = 3;
 
-  // Predictions pay from kPatternEmpties up, looking ahead from kLookAheadEmpties, for the best few moves that are at most so
-  // many bits behind; a sum this far above the best so far is not finished.
-  static constexpr int kPatternEmpties = 9, kLookAheadEmpties = 15, kLookAheadMoves = 4, kLookAheadBits = 6,
-                       kStopBits = 2;
-  static constexpr double kSlope = 0.15, kCostWeight = 0.15;
-  static constexpr int kUnit = othello::Prediction::kUnit;
+  // Predictions pay from kPatternEmpties up. Costs are looked ahead for the best kLookAheadMoves that are at most
+  // kLookAheadBits behind: two, four and six plies for children of so many empties; among our replies there, the best
+  // kReplies go on (kUnpredictedReplies of the static order where the table has no stage). A sum that is kStopBits above
+  // the best so far is not finished.
+  static constexpr int kPatternEmpties = 9;
+  // Where a node is predicted to be kFailingDiscs below the claim, its children are predicted from kFailingEmpties only.
+  static constexpr int kFailingDiscs = 6, kFailingEmpties = 12;
+  static constexpr int kTwoPlies = 14, kFourPlies = 18, kSixPlies = 22;
+  static constexpr int kLookAheadMoves = 4, kLookAheadBits = 3, kStopBits = 1;
+  static constexpr int kLogPredicted = 10;
+  static constexpr int kReplies = 2, kUnpredictedReplies = 5;
+  static constexpr double kSlope = 0.1, kCostWeight = 0.12;
+  static constexpr int kLastStage = Patterns::kFirstStage + Patterns::kStages - 1;
   static constexpr std::int32_t kHopeless = 1 << 24;
+  static constexpr int kGuessPlies = 4;
+
+  struct Predicted {
+    Position position;
+    othello::Prediction prediction;
+  };
 
   Game game_;
   othello::LastEmpties<N> last_;
   Knowledge patterns_;
+  mutable std::vector<Predicted> predicted_;
 };
 
 }  // namespace rlscout
