@@ -99,6 +99,10 @@ void check_against_minimax(const G& game, int empties, int positions, const Alph
     const Bounds bounds = question.solve(position, window, bound, budget, shared).bounds;
     REQUIRE((bounds.lower <= score && score <= bounds.upper));
     REQUIRE((bounds.exact() || bounds.lower >= window.upper || bounds.upper <= window.lower));
+    // Asked again: the move kept beside the lower bound reaches it, whatever failed high and low meanwhile.
+    const Proof again = search.prove({position, score}, budget);
+    REQUIRE(again.verdict == Verdict::kProved);
+    if (again.move >= 0) REQUIRE(-minimax(game, game.play(position, again.move)) >= again.score_bound);
     if (const auto known = search.known(position))
       REQUIRE((known->bounds.lower <= score && score <= known->bounds.upper));
   }
