@@ -65,6 +65,7 @@ class BatchedSearchFor : public BatchedSearchJob {
     search_->scatter(player, policy.data(), value.data());
   }
 
+  void forget_answers() override { search_->forget_answers(); }
   FinishedGames take_games() override { return search_->take_games(); }
 
   RootStatistics root_statistics() const override {

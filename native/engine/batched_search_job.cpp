@@ -61,6 +61,9 @@ void check(const SearchOptions& options) {
   check_range("opening_plies", options.opening_plies, 0, kAny);
   check_range("margin", options.margin, 0, 1);
   check_range("threads", options.threads, 1, 1024);
+  check_range("cache", static_cast<double>(options.cache), 0, 1e9);
+  if (options.cache > 0 && players == 2)
+    throw std::invalid_argument("cache " + std::to_string(options.cache) + ": answers are kept of one player alone");
 }
 
 }  // namespace rlscout

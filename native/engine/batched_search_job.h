@@ -19,6 +19,7 @@ class BatchedSearchJob {
   virtual std::size_t gather(int player, std::span<std::uint64_t> positions, std::span<std::uint64_t> legal,
                              double seconds) = 0;
   virtual void scatter(int player, std::span<const float> policy, std::span<const float> value) = 0;
+  virtual void forget_answers() = 0;
   virtual FinishedGames take_games() = 0;
   virtual RootStatistics root_statistics() const = 0;
   virtual bool finished() const = 0;

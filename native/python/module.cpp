@@ -276,6 +276,10 @@ SearchOptions search_options(const nb::dict& given) {
       set(options.reuse_tree, name, value);
     } else if (name == "symmetries") {
       set(options.symmetries, name, value);
+    } else if (name == "fold") {
+      set(options.fold, name, value);
+    } else if (name == "cache") {
+      set(options.cache, name, value);
     } else if (name == "seed") {
       set(options.seed, name, value);
     } else if (name == "threads") {
@@ -333,6 +337,7 @@ nb::dict search_counters(const SearchCounters& counters) {
   nb::dict result;
   result["simulations"] = counters.simulations;
   result["evaluations"] = counters.evaluations;
+  result["known"] = counters.known;
   result["rollouts"] = counters.rollouts;
   result["moves"] = counters.moves;
   result["games"] = counters.games;
@@ -379,6 +384,7 @@ void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
             s.job->scatter(player, {policy.data(), policy.size()}, {value.data(), value.size()});
           },
           nb::arg("player"), nb::arg("policy"), nb::arg("value"))
+      .def("forget_answers", [](PythonSearch& s) { s.job->forget_answers(); })
       .def("take_games", [](PythonSearch& s) { return finished_games(s.engine, s.job->take_games()); })
       .def("root_statistics", [](const PythonSearch& s) { return root_statistics(s.engine, s.job->root_statistics()); })
       .def("finished", [](const PythonSearch& s) { return s.job->finished(); })

@@ -33,7 +33,11 @@ class BatchedSearch {
       : shared_(game, options), pool_(std::min(options.threads, options.games)) {
     slots_.reserve(static_cast<std::size_t>(options.games));
     for (int slot = 0; slot < options.games; ++slot) slots_.emplace_back(shared_);
-    for (int part = 0; part < pool_.parts(); ++part) scratch_.push_back(Slot::new_tree(shared_));
+    const auto parts = static_cast<std::size_t>(pool_.parts());
+    const auto squares = static_cast<std::size_t>(game.columns() * game.rows());
+    const auto entries = static_cast<std::size_t>(options.cache) / parts;
+    for (std::size_t part = 0; part < parts; ++part)
+      places_.push_back({Slot::new_tree(shared_), AnswerCache<G>(entries, squares)});
     if (options.mode != SearchMode::kAnalysis)
       for (auto& slot : slots_) slot.begin_next_game();
   }
@@ -54,6 +58,7 @@ class BatchedSearch {
       throw std::invalid_argument("gather of player " + std::to_string(player) + " before scatter: " +
                                   std::to_string(given.size()) + " leaves still wait for their answers");
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    given_before_forgetting_[player] = false;
     pool_.run([&](int part) { advance(part, deadline); });
     for (std::size_t i = 0; i < slots_.size() && given.size() < capacity; ++i)
       if (slots_[i].state() == State::kLeafWaits && slots_[i].player() == player) given.push_back(i);
@@ -73,10 +78,17 @@ class BatchedSearch {
       if (const std::string fault = slot.fault(policy + row * squares, value[row]); !fault.empty())
         throw std::invalid_argument("row " + std::to_string(row) + " has " + fault);
     });
+    const bool keep = !given_before_forgetting_[player];
     for_each_given(player, [&](Slot& slot, std::size_t row, int part) {
-      slot.answer(policy + row * squares, value[row], scratch_[static_cast<std::size_t>(part)]);
+      slot.answer(policy + row * squares, value[row], places_[static_cast<std::size_t>(part)], keep);
     });
     given_[player].clear();
+  }
+
+  // Another network answers from now on: what is kept of the old one goes, and what is still out is not kept.
+  void forget_answers() {
+    for (auto& place : places_) place.answers.forget();
+    for (bool& before : given_before_forgetting_) before = true;
   }
 
   // Games finished since the last call, by number.
@@ -122,12 +134,13 @@ class BatchedSearch {
       const SearchCounters& one = slot.counters();
       all.simulations += one.simulations;
       all.evaluations += one.evaluations;
+      all.known += one.known;
       all.rollouts += one.rollouts;
       all.moves += one.moves;
       all.games += one.games;
       for (const auto& tree : slot.trees()) add_memory(all, tree);
     }
-    for (const auto& tree : scratch_) add_memory(all, tree);
+    for (const auto& place : places_) add_memory(all, place.scratch);
     return all;
   }
 
@@ -155,7 +168,7 @@ class BatchedSearch {
       for (std::size_t i = first_slot(part); i < first_slot(part + 1); ++i) {
         int steps = kStepsBetweenClocks;
         while (steps > 0 && slots_[i].state() == State::kSearching)
-          slots_[i].step(scratch_[static_cast<std::size_t>(part)]), --steps;
+          slots_[i].step(places_[static_cast<std::size_t>(part)]), --steps;
         left |= slots_[i].state() == State::kSearching;
         if (std::chrono::steady_clock::now() >= deadline) return;
       }
@@ -174,7 +187,7 @@ class BatchedSearch {
       for (std::size_t i = 0; i < count; ++i) walking[i]->prefetch_children();
       std::size_t going_on = 0;
       for (std::size_t i = 0; i < count; ++i)
-        if (walking[i]->step(scratch_[static_cast<std::size_t>(part)])) walking[going_on++] = walking[i];
+        if (walking[i]->step(places_[static_cast<std::size_t>(part)])) walking[going_on++] = walking[i];
       count = going_on;
       if (steps % kStepsBetweenClocks == 0 && std::chrono::steady_clock::now() >= deadline) return;
     }
@@ -199,9 +212,10 @@ class BatchedSearch {
   SearchShared<G> shared_;
   WorkerPool pool_;
   std::vector<Slot> slots_;
-  std::vector<Tree<G>> scratch_;       // one a thread
+  std::vector<Workplace<G>> places_;   // one a thread
   std::vector<std::size_t> given_[2];  // by player: slots whose leaves are out, ascending
-  std::size_t roots_ = 0;              // of the analysis
+  bool given_before_forgetting_[2] = {};
+  std::size_t roots_ = 0;  // of the analysis
 };
 
 }  // namespace rlscout

@@ -24,6 +24,7 @@
 #include "core/hash.h"
 #include "core/random.h"
 #include "core/value.h"
+#include "search/answer_cache.h"
 #include "search/openings.h"
 #include "search/puct.h"
 #include "search/rollout.h"
@@ -50,6 +51,13 @@ struct SearchShared {
   std::uint8_t policy_index[8][64 * G::kWords] = {};  // where a policy for the image under a symmetry has a move
   std::mutex finished_mutex;
   std::vector<FinishedGames> finished;
+};
+
+// What a thread lends to its slots.
+template <Game G>
+struct Workplace {
+  Tree<G> scratch;
+  AnswerCache<G> answers;
 };
 
 template <Game G>
@@ -95,8 +103,7 @@ class GameSlot {
   }
 
   // One ply down the tree, and what follows where the walk ends. False unless the state is kSearching after it.
-  // `scratch` is a tree for the calling thread's use.
-  bool step(Tree<G>& scratch) {
+  bool step(Workplace<G>& place) {
     if (tree().step()) {
       tree().prefetch();
       return true;
@@ -105,14 +112,18 @@ class GameSlot {
       tree().back_up_finished();
       ++counters_.simulations;
     } else if (options().players[static_cast<std::size_t>(player_)] == Player::kNetwork) {
-      state_ = State::kLeafWaits;
-      return false;
+      const auto& leaf = tree().leaf_position();
+      symmetry_ = options().symmetries ? symmetry_of(leaf) : 0;
+      if (!answer_known(leaf, place.answers)) {
+        state_ = State::kLeafWaits;
+        return false;
+      }
     } else {
       const int score = random_rollout(shared_.game, tree().leaf_position(), random_);
       ++counters_.rollouts;
       add_leaf({}, value_of(score, shared_.game.max_score(), options().margin));
     }
-    return next_walk(scratch);
+    return next_walk(place.scratch);
   }
   void prefetch() const { trees_[static_cast<std::size_t>(player_)].prefetch(); }
   void prefetch_children() const { trees_[static_cast<std::size_t>(player_)].prefetch_children(); }
@@ -120,10 +131,6 @@ class GameSlot {
   // Writes the waiting leaf: 2W words of the position, W of its legal moves, both under the symmetry of the evaluation.
   void give_leaf(std::uint64_t* position, std::uint64_t* legal) {
     const auto& leaf = tree().leaf_position();
-    symmetry_ = 0;
-    if (options().symmetries)
-      symmetry_ = static_cast<int>(combine(mix(options().seed), shared_.game.key(leaf)) %
-                                   static_cast<std::uint64_t>(shared_.game.symmetries()));
     const auto image = shared_.game.transform(leaf, symmetry_);
     shared_.game.pack(image, position);
     shared_.game.pack_moves(symmetry_ == 0 ? tree().leaf_moves() : shared_.game.legal(image), legal);
@@ -144,8 +151,30 @@ class GameSlot {
     return good ? "" : "a policy with a negative or infinite weight of a legal move: allowed are finite weights >= 0";
   }
 
-  // Adds the network's answer. Weights of policy that are all zero on legal moves stand for the uniform prior.
-  void answer(const float* policy, float value, Tree<G>& scratch) {
+  // Adds the network's answer, and keeps it where `keep` says so. Weights of policy that are all zero on legal moves stand for
+  // the uniform prior.
+  void answer(const float* policy, float value, Workplace<G>& place, bool keep) {
+    if (keep && place.answers.keeps()) {
+      const auto image = shared_.game.transform(tree().leaf_position(), symmetry_);
+      place.answers.keep(image, shared_.game.key(image), policy, value);
+    }
+    state_ = State::kSearching;
+    add_answer(policy, value);
+    next_walk(place.scratch);
+  }
+
+ private:
+  bool answer_known(const typename G::Position& leaf, const AnswerCache<G>& answers) {
+    if (!answers.keeps()) return false;
+    const auto image = shared_.game.transform(leaf, symmetry_);
+    const auto known = answers.find(image, shared_.game.key(image));
+    if (known.policy == nullptr) return false;
+    ++counters_.known;
+    add_answer(known.policy, known.value);
+    return true;
+  }
+
+  void add_answer(const float* policy, float value) {
     float priors[64 * G::kWords];
     std::size_t moves = 0;
     float total = 0.0f;
@@ -154,21 +183,32 @@ class GameSlot {
       priors[moves] = policy[index[move]];
       total += priors[moves++];
     });
-    state_ = State::kSearching;
     if (total > 0.0f && total <= std::numeric_limits<float>::max()) {
       for (std::size_t i = 0; i < moves; ++i) priors[i] /= total;
       add_leaf({priors, moves}, value);
     } else {
       add_leaf({}, value);
     }
-    next_walk(scratch);
   }
 
- private:
   // Of self-play: any length up to the given one, so that samples cover the first plies as well as odd openings.
   int opening_length() {
     const int most = options().opening_plies;
     return most > 0 ? static_cast<int>(random_.below(static_cast<std::uint32_t>(most) + 1)) : 0;
+  }
+
+  // Under which a position is evaluated. Folded, it is the image whose hash is least that is given out, whichever of the
+  // images this one is: still a draw, and what has been evaluated in one of them serves all.
+  int symmetry_of(const typename G::Position& leaf) const {
+    const auto& game = shared_.game;
+    const auto draw = [&, seed = mix(options().seed)](const auto& image) { return combine(seed, game.key(image)); };
+    if (!options().fold) return static_cast<int>(draw(leaf) % static_cast<std::uint64_t>(game.symmetries()));
+    int chosen = 0;
+    std::uint64_t least = draw(leaf);
+    for (int symmetry = 1; symmetry < game.symmetries(); ++symmetry)
+      if (const std::uint64_t hash = draw(game.transform(leaf, symmetry)); hash < least)
+        chosen = symmetry, least = hash;
+    return chosen;
   }
 
   const SearchOptions& options() const { return shared_.options; }

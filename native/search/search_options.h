@@ -34,7 +34,9 @@ struct SearchOptions {
   int opening_plies = 0;  // random moves before the search begins; in self-play, at most so many
   float margin = 0.0f;    // see value_of
   bool reuse_tree = true;
-  bool symmetries = true;
+  bool symmetries = true;  // evaluate each position under a symmetry drawn by hash(seed, position)
+  bool fold = false;       // then all images of a position are given out as the same one
+  std::int64_t cache = 0;  // answers of the network that are kept, shared out to the threads; with one player alone
   std::uint64_t seed = 0;
   int threads = 1;
 };
@@ -83,6 +85,7 @@ struct RootStatistics {
 
 struct SearchCounters {
   std::int64_t simulations = 0, evaluations = 0, rollouts = 0, moves = 0, games = 0;
+  std::int64_t known = 0;       // leaves whose answer was kept from before
   std::int64_t nodes = 0;       // in the trees now
   std::int64_t tree_bytes = 0;  // bytes that these take
 };

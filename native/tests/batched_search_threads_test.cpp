@@ -71,6 +71,9 @@ void check_repeatable(const G& game, SearchOptions options) {
   options.games = 7;
   options.threads = 2;
   CHECK(moves_by_game(play(game, options)) == alone);
+  if (options.mode == SearchMode::kDuel) return;
+  options.cache = 300;
+  CHECK(moves_by_game(play(game, options)) == alone);
 }
 
 }  // namespace
@@ -79,6 +82,7 @@ TEST_CASE("games repeat whatever the slots and threads") {
   SearchOptions options = small_run();
   check_repeatable(TicTacToe{}, options);
   check_repeatable(othello::Othello<6>{}, options);
+  options.fold = true;
   check_repeatable(mnk::Mnk<mnk::DynamicShape<2>>({9, 8, 5}), options);
   options.players = {Player::kRollouts};
   check_repeatable(othello::Othello<6>{}, options);

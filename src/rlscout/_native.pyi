@@ -175,6 +175,9 @@ class SearchOptions(TypedDict, total=False):
     margin: float
     reuse_tree: bool
     symmetries: bool  # evaluate under a symmetry chosen by hash(seed, position)
+    fold: bool  # then all images of a position are given out as the same one, so that an answer kept for one serves all; default off
+    cache: int  # answers of the network kept across games, shared out to the threads (4 * S + 24 bytes each); default 0
+    # Not for duels. Games do not depend on it, where the network answers a position always alike.
     seed: int
     threads: int
 
@@ -205,6 +208,7 @@ class RootStatistics(TypedDict):
 class SearchCounters(TypedDict):
     simulations: int
     evaluations: int  # leaves given out by gather
+    known: int  # leaves whose answer was kept from before
     rollouts: int
     moves: int
     games: int
@@ -226,6 +230,7 @@ class BatchedSearch:
         """Backs up the answers to the last gather of `player`, in its order: policy [n, S] (probabilities or any
         non-negative weights; renormalised over legal moves, uniform where all are zero), value [n] (side to move, in [-1, 1]).
         ValueError names a row that is faulty; nothing is backed up then, and the leaves still wait."""
+    def forget_answers(self) -> None: ...  # another network answers from now on; what is still out is not kept either
     def take_games(self) -> FinishedGames: ...  # games finished since the last call, by number
     def root_statistics(self) -> RootStatistics: ...  # mode "analysis"
     def finished(self) -> bool: ...  # total_games reached, or every analysis done

@@ -27,7 +27,6 @@ from rlscout.feed import Feed
 from rlscout.games import Game
 from rlscout.games import game as named
 from rlscout.inference import Evaluator, Heads, StagedEvaluator, choose, heads_of, make_evaluator
-from rlscout.inference.cached import CachedEvaluator
 from rlscout.inference.calibration import mean_moves
 from rlscout.network import F32, U64, Header, Network, load_network
 
@@ -54,7 +53,10 @@ class Asked:
     seconds: float = 5.0
     backend: str = "auto"
     device: str = "auto"
-    cache: bool = False
+    cache: int = 0
+    """Answers kept across games."""
+    fold: bool = True
+    """Whether images of a position are evaluated as one; without, to see what that costs or brings."""
     reduced: bool = True
     """Whether auto may take less than single precision."""
 
@@ -79,7 +81,7 @@ class Speed:
     games: int  # in flight
     threads: int
     searches: int
-    cache: bool
+    cache: int
     sims_per_s: float
     evaluations_per_s: float  # by the network
     moves_per_s: float
@@ -102,7 +104,7 @@ class Speed:
         lines = [
             f"{self.game}, {self.network} on {self.backend} ({self.why})",
             f"{self.simulations} simulations a move, {self.games} games, {self.searches} searches, {self.threads} threads, "
-            f"cache {'on' if self.cache else 'off'}, batches of {self.batch:,.0f}",
+            f"a cache of {self.cache:,} answers, batches of {self.batch:,.0f}",
             f"a CPU second: {self.sims_per_s:,.0f} simulations, {self.evaluations_per_s:,.0f} evaluations, "
             f"{self.moves_per_s:,.1f} moves ({self.seconds:.1f} CPU s, {self.wall_seconds:.1f} s); "
             f"1000 games in {self.seconds_per_1000_games:,.0f} s",
@@ -152,7 +154,6 @@ class _Clock:
 
 
 WALK = "search, boards written"
-CACHE = "cache"
 PLANES = "boards to planes"
 NETWORK = "network"
 POLICY = "logits to policies"
@@ -217,9 +218,9 @@ def measure(asked: Asked) -> Speed:
     if evaluator is not None:
         start = np.tile(played.engine.initial(), (in_flight, 1))
         evaluator.evaluate(start, played.engine.legal(start))  # takes the memory that it needs
-    resident = psutil.Process().memory_info().rss
     searches = [played.engine.batched_search(_options(asked, in_flight, i)) for i in range(asked.searches)]
-    loop = _Loop(played, searches, evaluator, in_flight, asked.cache)
+    resident = psutil.Process().memory_info().rss
+    loop = _Loop(played, searches, evaluator, in_flight)
     bare_rounds, bare_cpu, begin = 0, 0.0, time.perf_counter()
     while loop.wall == 0.0 or time.perf_counter() - begin < asked.seconds * (1 if evaluator is None else 2):
         loop.turn()
@@ -230,7 +231,7 @@ def measure(asked: Asked) -> Speed:
     simulations, moves = (sum(c[name] for c in counters) for name in ("simulations", "moves"))
     bare = bare_rounds / bare_cpu if bare_cpu else 0.0
     rate = loop.timed.evaluated / loop.cpu
-    asked_for = sum(c["evaluations"] for c in counters)
+    known = sum(c["known"] for c in counters)
     return Speed(
         played.name,
         asked.network,
@@ -246,8 +247,8 @@ def measure(asked: Asked) -> Speed:
         moves_per_s=moves / loop.cpu,
         bare_evaluations_per_s=bare,
         share_of_bare=rate / bare if bare else 0.0,
-        hit_rate=1.0 - loop.timed.evaluated / max(1, asked_for),
-        batch=asked_for / max(1, loop.rounds),
+        hit_rate=known / max(1, known + loop.timed.evaluated),
+        batch=loop.timed.evaluated / max(1, loop.rounds),
         bytes_per_tree=(psutil.Process().memory_info().rss - resident) / asked.games,
         search_idle=1.0 - sum(loop.clock.wall[name] for name in (WALK, BACK_UP, GAMES)) / loop.wall,
         evaluator_idle=1.0 - loop.clock.wall[EVALUATOR] / loop.wall,
@@ -289,7 +290,10 @@ def _options(asked: Asked, games: int, index: int) -> SearchOptions:
         "temperature_plies": 16,
         "noise_alpha": 1.0,
         "noise_weight": 0.25,
+        "opening_plies": 4,
         "symmetries": True,
+        "fold": asked.fold,
+        "cache": asked.cache // asked.searches,
         "seed": index + 1,
         "threads": asked.threads,
     }
@@ -307,12 +311,9 @@ def _alone(evaluator: Evaluator, positions: U64, legal: U64) -> tuple[int, float
 class _Loop:
     """The loop of self-play, without a store; the sums of its turns."""
 
-    def __init__(
-        self, played: Game, searches: list[BatchedSearch], evaluator: Evaluator | None, batch: int, cache: bool
-    ) -> None:
+    def __init__(self, played: Game, searches: list[BatchedSearch], evaluator: Evaluator | None, batch: int) -> None:
         self.clock = _Clock()
         self.timed = _Timed(evaluator, self.clock)
-        self.evaluator = CachedEvaluator(self.timed, played.squares, played.words) if cache else self.timed
         self.feeds = [Feed(played, cast("BatchedSearch", _TimedSearch(s, self.clock)), 0, batch) for s in searches]
         self.rounds, self.wall, self.cpu = 0, 0.0, 0.0
         self.boards = self.feeds[0].positions[:0], self.feeds[0].legal[:0]
@@ -334,20 +335,18 @@ class _Loop:
     def evaluate(self, positions: U64, legal: U64) -> Heads:
         if len(positions) > len(self.boards[0]):
             self.boards = positions.copy(), legal.copy()
-        return self.clock(EVALUATOR, lambda: self.evaluator.evaluate(positions, legal))
+        return self.clock(EVALUATOR, lambda: self.timed.evaluate(positions, legal))
 
     def steps(self) -> tuple[Step, ...]:
-        """Each step of a round. What is left of the evaluator is the cache's; what is left of the round, Python's."""
+        """Each step of a round, and what Python takes in between."""
         alone = len(self.feeds) == 1  # else two things happen at once, and CPU seconds are of both
         seconds, whole = (dict(self.clock.cpu), self.cpu) if alone else (dict(self.clock.wall), self.wall)
-        evaluator = seconds.pop(EVALUATOR, 0.0)
-        if self.evaluator is not self.timed:
-            seconds[CACHE] = evaluator - sum(seconds.get(name, 0.0) for name in (PLANES, NETWORK, POLICY))
+        seconds.pop(EVALUATOR, None)  # all stages together
         if alone:
             seconds[BETWEEN] = whole - sum(seconds.values())
         rounds = max(1, self.rounds)
         return tuple(
             Step(name, self.clock.bytes[name] // rounds, 1e6 * seconds[name] / rounds, seconds[name] / whole)
-            for name in (WALK, CACHE, PLANES, NETWORK, POLICY, BACK_UP, GAMES, BETWEEN)
+            for name in (WALK, PLANES, NETWORK, POLICY, BACK_UP, GAMES, BETWEEN)
             if name in seconds
         )

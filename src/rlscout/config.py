@@ -82,6 +82,9 @@ class SelfplayConfig:
         4, "random legal moves before the search begins: a number up to this, drawn for each game", 0, 10_000
     )
     reuse_tree: bool = setting(True, "keep the subtree of the move played")
+    cache: int = setting(
+        131_072, "answers of the network kept across games (4 bytes a square and 24 each); 0: none", 0, 1_000_000_000
+    )
     poll_seconds: float = setting(1.0, "how often to ask for a newly promoted network", 0.01, 3600.0)
     report_seconds: float = setting(2.0, "how often to report moves/s and evaluations/s", 0.01, 3600.0)
     lead: float = setting(

@@ -115,6 +115,8 @@ def _play(
                 if evaluator is None:
                     break
                 model, evaluator = newest, other
+                for feed in feeds:
+                    feed.search.forget_answers()
         for feed in feeds:
             feed.scatter()
     return finished
@@ -138,6 +140,8 @@ def _options(config: Config, name: str, first_game: int, index: int, network: bo
         "margin": search.margin,
         "reuse_tree": settings.reuse_tree,
         "symmetries": search.symmetries,
+        "fold": True,
+        "cache": settings.cache // settings.searches if network else 0,
         "seed": seed_of(config.seed, name, str(first_game), str(index)),
         "threads": settings.threads,
     }
@@ -176,9 +180,10 @@ def samples_of(games: FinishedGames, name: str, model: int) -> list[GameSamples]
 class Meter:
     """Speeds between two reports, from the counters of the searches."""
 
-    NAMES: tuple[Literal["simulations", "evaluations", "rollouts", "moves", "games"], ...] = (
+    NAMES: tuple[Literal["simulations", "evaluations", "known", "rollouts", "moves", "games"], ...] = (
         "simulations",
         "evaluations",
+        "known",
         "rollouts",
         "moves",
         "games",
@@ -201,7 +206,10 @@ class Meter:
         seconds = now - self.time
         made = {name: counters[name] - self.before[name] for name in counters}
         self.before, self.time = counters, now
+        asked, known = made["evaluations"], made.pop("known")
         values = {f"{name}_per_second": made[name] / seconds for name in made}
+        if asked + known:
+            values["cache_hit_rate"] = known / (asked + known)
         if made["moves"]:
             values["ms_per_move"] = 1e3 * seconds / made["moves"]
         if made["simulations"]:

@@ -250,6 +250,24 @@ def test_a_fresh_network_has_8_bits_too(backend: str) -> None:
     np.testing.assert_allclose(given.value, wanted[1], rtol=0, atol=TOLERANCE[backend][1])
 
 
+@needs("onnx")
+def test_quantised_weights_stay_within_their_bits() -> None:
+    """7 bits unless the processor is known to take 8, as in files for others."""
+    import onnx
+    from onnx import numpy_helper
+
+    from rlscout.inference.graph import EIGHT_BITS, SEVEN_BITS, weight_levels
+    from rlscout.inference.onnx import quantised
+
+    def greatest(model: bytes) -> int:
+        tensors = [numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(model).graph.initializer]
+        return max(int(np.abs(tensor.astype(int)).max()) for tensor in tensors if tensor.dtype == np.int8)
+
+    assert greatest(quantised(network(HEADERS[0]))) == 63 == SEVEN_BITS
+    assert greatest(quantised(network(HEADERS[0]), None, EIGHT_BITS)) == 127
+    assert weight_levels() in (SEVEN_BITS, EIGHT_BITS)
+
+
 @pytest.mark.parametrize("name", ["othello6", "mnk:5,5,5"])
 def test_random_positions(name: str) -> None:
     """Due moves of whole games, none twice, the same from the same seed."""

@@ -187,16 +187,39 @@ def test_noise_falls_on_legal_moves_only() -> None:
     assert (np.abs(noisy - still).max(axis=1)[choice] > 1e-4).all()
 
 
+@pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("game", ["othello6", "mnk:3,3,3", "mnk:5,4,4"])
-def test_a_symmetric_evaluator_sees_no_symmetries(game: str) -> None:
+def test_a_symmetric_evaluator_sees_no_symmetries(game: str, fold: bool) -> None:
     engine = native.engine(game)
     positions = random_positions(engine, 4, seed=3)
     plain = analyse(game, positions, Symmetric(engine), simulations=60)
-    turned = analyse(game, positions, Symmetric(engine), simulations=60, symmetries=True)
-    hashed = analyse(game, positions, simulations=60, symmetries=True)
+    turned = analyse(game, positions, Symmetric(engine), simulations=60, symmetries=True, fold=fold)
+    hashed = analyse(game, positions, simulations=60, symmetries=True, fold=fold)
     assert np.array_equal(plain["visits"], turned["visits"])
     assert np.array_equal(plain["value"], turned["value"], equal_nan=True)
     assert not np.array_equal(plain["visits"], hashed["visits"])
+
+
+@pytest.mark.parametrize("game", ["othello6", "mnk:5,4,4", "mnk:9,9,5"])
+def test_folded_images_are_given_out_as_one(game: str) -> None:
+    """Which one it is, is a draw: another seed has others."""
+    engine = native.engine(game)
+    start = random_positions(engine, 8, seed=5)[-1]
+    images = np.concatenate([engine.transform(start[None], np.array([g], np.uint8)) for g in range(engine.symmetries)])
+    assert len(np.unique(images, axis=0)) > 2
+
+    def given_out(seed: int, fold: bool) -> set[bytes]:
+        options = {"mode": "analysis", "games": len(images), "simulations": 4, "seed": seed, "fold": fold}
+        search = engine.batched_search(options)  # type: ignore[arg-type]
+        search.set_positions(images)
+        positions, legal = buffers(engine, len(images))
+        assert search.gather(0, positions, legal) == len(images)
+        np.testing.assert_array_equal(legal, engine.legal(positions))
+        return {position.tobytes() for position in positions}
+
+    assert all(len(given_out(seed, fold=True)) == 1 for seed in range(10))
+    assert len({given_out(seed, fold=True).pop() for seed in range(10)}) > 1
+    assert len(given_out(0, fold=False)) > 1
 
 
 def test_finds_a_win_in_one_and_stops_a_loss_in_one() -> None:

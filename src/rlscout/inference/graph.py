@@ -12,8 +12,11 @@ calibration positions; what lies beyond later is clipped. Batch norm is folded.
 from __future__ import annotations
 
 import json
+import platform
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,8 +33,8 @@ except ImportError as error:
 OPSET = 17
 IR_VERSION = 8
 """Of opset 17: what an older runtime still reads."""
-WEIGHT_LEVELS = 63
-"""Quantised weights are in [-63, 63]: with a bit more, processors without VNNI saturate where they add two products."""
+EIGHT_BITS, SEVEN_BITS = 127, 63
+"""The greatest weights: with 8 bits, x86 processors without VNNI saturate where they add two products."""
 
 Ranges = Mapping[str, float]
 """Greatest magnitude of each tensor that is quantised."""
@@ -39,11 +42,22 @@ Run = Callable[[bytes, Sequence[str], F32], Sequence[F32]]
 """A runtime at work: (model, names of outputs, planes) -> these outputs."""
 
 
-def graph(network: Network, ranges: Ranges | None = None) -> bytes:
-    """The ONNX model; quantised where `ranges` (see `calibrated`) are given."""
-    writer = _Writer(network, ranges)
+def graph(network: Network, ranges: Ranges | None = None, levels: int = SEVEN_BITS) -> bytes:
+    """The ONNX model; quantised where `ranges` (see `calibrated`) are given, to weights of -levels to levels."""
+    writer = _Writer(network, ranges, levels)
     writer.network()
     return writer.model({"policy": [writer.header.squares], "value": [1]})
+
+
+def weight_levels() -> int:
+    """What this processor multiplies without saturation."""
+    if platform.machine().lower() not in ("x86_64", "amd64", "i686"):
+        return EIGHT_BITS
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return SEVEN_BITS
+    return EIGHT_BITS if re.search(r"\b(avx512_vnni|avx_vnni)\b", flags) else SEVEN_BITS
 
 
 def calibrated(network: Network, planes: F32, run: Run) -> Ranges:
@@ -58,8 +72,9 @@ def calibrated(network: Network, planes: F32, run: Run) -> Ranges:
 class _Writer:
     """A graph in the making. Tensors are named after the node that makes them."""
 
-    def __init__(self, network: Network, ranges: Ranges | None = None) -> None:
+    def __init__(self, network: Network, ranges: Ranges | None = None, levels: int = SEVEN_BITS) -> None:
         network = folded(network)
+        self.levels = levels
         self.header, self.weights, self.ranges = network.header, network.weights, ranges
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, NDArray[Any]] = {}
@@ -110,7 +125,7 @@ class _Writer:
         """The same, quantised. A scale is coarser than the weights of its channel need only where the bias, in int32, would
         not fit."""
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        scale = np.abs(weight).max(axis=(1, 2, 3)) / np.float32(WEIGHT_LEVELS)
+        scale = np.abs(weight).max(axis=(1, 2, 3)) / np.float32(self.levels)
         scale = np.maximum(scale, np.abs(bias) / (input_scale * np.float32(2**30)))
         scale = np.maximum(scale, np.finfo(np.float32).tiny * 2**40)
         whole = np.rint(weight / scale[:, None, None, None]).astype(np.int8)

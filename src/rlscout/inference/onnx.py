@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlscout.inference import StagedEvaluator
 from rlscout.inference.calibration import calibration_planes
-from rlscout.inference.graph import calibrated, graph
+from rlscout.inference.graph import SEVEN_BITS, calibrated, graph, weight_levels
 from rlscout.network import F32, U64, Network
 
 try:
@@ -31,16 +31,17 @@ class OnnxEvaluator(StagedEvaluator):
         if device not in ("auto", "cpu"):
             raise ValueError(f"backend 'onnx' runs on the CPU, not on '{device}'; allowed are auto, cpu")
         super().__init__(network)
-        self._session = _session(quantised(network, calibration) if int8 else graph(network), threads)
+        self._session = _session(quantised(network, calibration, weight_levels()) if int8 else graph(network), threads)
 
     def run(self, planes: F32) -> tuple[F32, F32]:
         logits, value = self._session.run(["policy", "value"], {"planes": planes})
         return logits, value.reshape(-1)
 
 
-def quantised(network: Network, calibration: U64 | None = None) -> bytes:
-    """The quantised model, its ranges found on packed positions [B, 2W]; default: of random games."""
-    return graph(network, calibrated(network, calibration_planes(network, calibration), _run))
+def quantised(network: Network, calibration: U64 | None = None, levels: int = SEVEN_BITS) -> bytes:
+    """The quantised model, its ranges found on packed positions [B, 2W]; default: of random games. By default with weights of 7
+    bits, which every processor multiplies alike."""
+    return graph(network, calibrated(network, calibration_planes(network, calibration), _run), levels)
 
 
 def _run(model: bytes, outputs: Sequence[str], x: F32) -> Sequence[F32]:

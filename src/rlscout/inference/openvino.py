@@ -12,7 +12,7 @@ import numpy as np
 
 from rlscout.inference import StagedEvaluator
 from rlscout.inference.calibration import calibration_planes
-from rlscout.inference.graph import calibrated, graph
+from rlscout.inference.graph import calibrated, graph, weight_levels
 from rlscout.network import F32, U64, Network
 
 try:
@@ -43,7 +43,8 @@ class OpenvinoEvaluator(StagedEvaluator):
         if precision == "bf16" and not has_bf16():
             raise ValueError("backend 'openvino-bf16': this processor has no bfloat16 instructions; take 'openvino'")
         if precision == "int8":
-            model = graph(network, calibrated(network, calibration_planes(network, calibration), _run))
+            ranges = calibrated(network, calibration_planes(network, calibration), _run)
+            model = graph(network, ranges, weight_levels())
         else:
             model = graph(network)
         super().__init__(network)
