@@ -16,6 +16,7 @@
 
 #include "engine/batched_search_job.h"
 #include "engine/engine.h"
+#include "engine/policy.h"
 
 namespace nb = nanobind;
 using namespace rlscout;
@@ -535,6 +536,19 @@ void bind_solver(nb::module_& module, nb::class_<Engine>& engine) {
       nb::arg("options"), nb::keep_alive<0, 1>());
 }
 
+Out<float> policies_of(In<float> logits, In<std::uint64_t> legal) {
+  const bool rows = logits.ndim() == 2 && legal.ndim() == 2 && logits.shape(0) == legal.shape(0);
+  if (!rows || legal.shape(1) != (logits.shape(1) + 63) / 64)
+    throw std::invalid_argument("logits " + shape_text(logits) + " and legal " + shape_text(legal) +
+                                ": allowed are [B, S] and [B, W], W = ceil(S / 64)");
+  std::vector<float> policies(logits.size());
+  {
+    nb::gil_scoped_release release;
+    masked_softmax({logits.data(), logits.size()}, {legal.data(), legal.size()}, logits.shape(1), policies);
+  }
+  return to_numpy(std::move(policies), {logits.shape(0), logits.shape(1)});
+}
+
 }  // namespace
 
 NB_MODULE(RLSCOUT_MODULE, module) {
@@ -542,6 +556,7 @@ NB_MODULE(RLSCOUT_MODULE, module) {
   module.attr("VARIANT") = RLSCOUT_VARIANT;
   module.def("families", &families);
   module.def("engine", &make_engine, nb::arg("game"), nb::arg("scoring") = "empties");
+  module.def("masked_softmax", &policies_of, nb::arg("logits"), nb::arg("legal"));
   nb::class_<Engine> engine(module, "Engine");
   bind_rules(engine);
   bind_solver(module, engine);

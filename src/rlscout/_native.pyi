@@ -24,6 +24,9 @@ VARIANT: str
 def families() -> list[tuple[str, str]]:
     """The game families that were built in: (pattern of the name, one-line description)."""
 
+def masked_softmax(logits: F32, legal: U64) -> F32:
+    """Probabilities over legal moves: logits [B, S], legal [B, W] -> [B, S]; 0 on illegal squares, all 0 where none is legal."""
+
 def engine(game: str, scoring: str = "empties") -> Engine:
     """The engine of a game: "othello4", "othello6", "othello8" (":parallel" for the parallel start), "mnk:M,N,K".
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rlscout.native import masked_softmax
 from rlscout.network import F32, U64, Network, bits, planes
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def make_evaluator(
     Raises ValueError for an unknown backend or device, and where the backend's library is missing."""
     if backend == "auto":
         backend, why = choose(network, device, threads, batch, reduced)
-        log.info("backend %s, of what is here: %s", backend, why)
+        log.info("backend %s: %s", backend, why)
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend '{backend}'; allowed are auto, {', '.join(BACKENDS)}")
     return BACKENDS[backend](network, device, threads, calibration)
@@ -172,16 +173,6 @@ def heads_of(logits: F32, value: F32, legal: U64) -> Heads:
     """What a tower gave, as the contract has it: logits [B, S], value [B], legal [B, W]. A runtime's tanh may be off by an ulp
     beyond 1, and a search refuses that."""
     return Heads(masked_softmax(logits, legal), np.clip(value, -1.0, 1.0))
-
-
-def masked_softmax(logits: F32, legal: U64) -> F32:
-    """Probabilities over legal moves: logits [B, S], legal [B, W] -> [B, S]."""
-    allowed = bits(legal, logits.shape[1]).astype(bool)
-    shifted = np.where(allowed, logits, -np.inf)
-    highest = shifted.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min)
-    weights: F32 = np.exp(shifted - highest, dtype=np.float32)
-    weights /= np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return weights
 
 
 def best_moves(policy: F32, legal: U64) -> NDArray[np.int32]:
