@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -129,6 +130,16 @@ def test_the_measurement_itself(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     assert set(rates) == {"hashed", "torch"}
     assert min(rates.values()) > 0
     assert "backend openvino cannot be used" in caplog.text
+
+
+def test_a_broken_installation_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(inference, "_installed", lambda: ["torch", "openvino"])
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.delitem(sys.modules, "rlscout.inference.openvino", raising=False)
+    assert inference.available() == ["torch"]
+    assert "openvino is installed, and cannot be used" in caplog.text
 
 
 def test_the_real_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -118,9 +118,14 @@ def available() -> list[str]:
     installed = _installed()
     names = [name for name in BACKENDS if name.partition("-")[0] in installed]
     if "openvino-bf16" in names:
-        from rlscout.inference.openvino import has_bf16
+        try:
+            from rlscout.inference.openvino import has_bf16
 
-        if not has_bf16():
+            usable = has_bf16()
+        except Exception:  # whatever an installation that is broken may raise
+            log.warning("openvino is installed, and cannot be used", exc_info=True)
+            return [name for name in names if not name.startswith("openvino")]
+        if not usable:
             names.remove("openvino-bf16")
     return names
 
