@@ -662,6 +662,11 @@ def train_patterns(
     out: Annotated[Path, Parameter(help="Where the table goes.")],
     samples: Annotated[int, Parameter(help="Positions for each number of empty squares, in the last round.")] = 48_000,
     seed: Annotated[int, Parameter(help="Of the positions.")] = 1,
+    rounds: Annotated[int, Parameter(help="Each learns from the trees of the one before.")] = 3,
+    roots: Annotated[int, Parameter(help="Positions whose trees are sampled in a round.")] = 100,
+    root_empties: Annotated[int, Parameter(help="Empty squares of the roots.")] = 22,
+    root_nodes: Annotated[int, Parameter(help="Nodes of each tree, at most.")] = 10_000_000,
+    exact_empties: Annotated[int, Parameter(help="Labels are exact up to so many empty squares.")] = 13,
     threads: Annotated[int, Parameter(help="For the labels; the table does not depend on it.")] = 1,
 ) -> int:
     """Learn a pattern table from positions that the solver labels, and print its errors by empty squares."""
@@ -674,7 +679,16 @@ def train_patterns(
             flush=True,
         )
 
-    patterns.train(game, patterns.TrainOptions(seed=seed, samples=samples), threads, show).save(out)
+    options = patterns.TrainOptions(
+        seed=seed,
+        samples=samples,
+        rounds=rounds,
+        roots=roots,
+        root_empties=root_empties,
+        root_nodes=root_nodes,
+        exact_empties=exact_empties,
+    )
+    patterns.train(game, options, threads, show).save(out)
     return OK
 
 

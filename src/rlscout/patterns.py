@@ -117,8 +117,14 @@ def train(
     on `threads`. ValueError where the game has no pattern tables."""
     options = options or TrainOptions()
     rules = game(name)
-    if not rules.engine.pattern_shape[3]:
+    first, _, _, features = rules.engine.pattern_shape
+    if not features:
         raise ValueError(f"game '{name}' has no pattern tables")
+    if options.exact_empties < first + 3 or options.rounds < 1:
+        raise ValueError(
+            f"exact_empties {options.exact_empties}, rounds {options.rounds}: allowed are {first + 3} and more (the stage above asks"
+            " the table of four empties fewer), 1 and more"
+        )
     if not name.endswith(":parallel"):
         rules = game(f"{name}:parallel")
     table: PatternTable | None = None

@@ -30,6 +30,29 @@ def test_rotations_have_the_same_features() -> None:
     assert (np.sort(rules.engine.pattern_features(half_turn)) == np.sort(features)).all()
 
 
+@pytest.mark.parametrize("name", ["othello6", "othello8"])
+def test_features_are_the_squares_of_the_shapes(name: str) -> None:
+    rules = game(name)
+    width, (_, _, size, count) = rules.columns, rules.engine.pattern_shape
+    positions = patterns.sample_positions(rules, 20, 20, TrainOptions(samples=20))[20]
+    corner = [(row, column) for row in range(3) for column in range(3)]
+    edge = [(0, column) for column in range(width)] + [(1, 1), (1, width - 2)]
+    rows = [[(row, column) for column in range(width)] for row in (1, 2)]
+    for position, features in zip(positions, rules.engine.pattern_features(positions), strict=True):
+        board = np.zeros(rules.squares, np.int64)
+        for digit, stones in zip((1, 2), position, strict=True):
+            board += digit * np.array([int(stones) >> square & 1 for square in range(rules.squares)])
+        expected, offset = [], 0
+        for shape in (corner, edge, *rows):
+            for turns in range(4):
+                turned = np.rot90(board.reshape(width, width), turns)
+                expected.append(offset + sum(3**k * int(turned[at]) for k, at in enumerate(shape)))
+            offset += 3 ** len(shape)
+        assert len(features) == count
+        assert sorted(features)[:-1] == sorted(expected)
+        assert offset <= features.max() < size
+
+
 def test_positions_are_distinct_and_have_a_move() -> None:
     rules = game("othello6")
     for empties, positions in patterns.sample_positions(rules, 10, 12, TrainOptions(samples=200)).items():
@@ -106,12 +129,13 @@ def test_training_repeats_whatever_the_threads_and_survives_a_file(small: Patter
     assert [error.empties for error in small.errors] == list(range(8, 26))
 
 
-def test_the_shipped_table_knows_more_than_nothing_and_saves_nodes() -> None:
-    table = patterns.load("othello6")
+@pytest.mark.parametrize(("name", "empties"), [("othello6", 18), ("othello8", 16)])
+def test_a_shipped_table_knows_more_than_nothing_and_saves_nodes(name: str, empties: int) -> None:
+    table = patterns.load(name)
     assert table is not None
     assert all(error.score < 0.5 * error.score_spread for error in table.errors)
-    rules = game("othello6")
-    packed = patterns.sample_positions(rules, 18, 18, TrainOptions(samples=6, seed=2))[18]
+    rules = game(name)
+    packed = patterns.sample_positions(rules, empties, empties, TrainOptions(samples=6, seed=2))[empties]
     nodes = {}
     for ordering in ("static", "patterns"):
         solutions = [
@@ -152,3 +176,5 @@ def test_bad_tables_are_refused() -> None:
         game("tictactoe").engine.solver({"patterns": np.zeros(3, np.int32)})
     with pytest.raises(ValueError, match="no pattern tables"):
         patterns.train("tictactoe")
+    with pytest.raises(ValueError, match="exact_empties 10"):
+        patterns.train("othello6", TrainOptions(exact_empties=10))

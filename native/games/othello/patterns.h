@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#if defined(__BMI2__)
+#if defined(__BMI2__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -87,23 +87,13 @@ class Patterns {
   // The weights of a stage that apply; `moves` are the legal moves of the side to move.
   static std::array<std::int32_t, kFeatures> features(const Position& p, std::uint64_t moves) {
     std::array<std::int32_t, kFeatures> indices;
-    const std::uint64_t own_turned = transpose(p.own), opponent_turned = transpose(p.opponent);
-    // The rotations: 0, 180, 90 and 270 degrees.
-    const std::uint64_t own[4] = {p.own, flip_rows(flip_columns(p.own)), flip_columns(own_turned),
-                                  flip_rows(own_turned)};
-    const std::uint64_t opponent[4] = {p.opponent, flip_rows(flip_columns(p.opponent)), flip_columns(opponent_turned),
-                                       flip_rows(opponent_turned)};
-    std::size_t at = 0;
-    for (std::size_t shape = 0; shape < kShapes.size(); ++shape)
-      for (int rotation = 0; rotation < 4; ++rotation)
-        indices[at++] = kOffsets[shape] + kTernary[extract(own[rotation], kShapes[shape])] +
-                        2 * kTernary[extract(opponent[rotation], kShapes[shape])];
+    shape_features(p, indices.data());
     constexpr std::uint64_t kCorners = square(0, 0) | square(0, N - 1) | square(N - 1, 0) | square(N - 1, N - 1);
     const std::uint64_t empty = Game::kBoard & ~(p.own | p.opponent);
     int odd = 0;
     for (std::uint64_t quadrant : kQuadrants) odd += std::popcount(empty & quadrant) & 1;
     const int mobility = std::min(std::popcount(moves), kMobilities - 1);
-    indices[at] =
+    indices.back() =
         kOffsets.back() +
         (mobility * kCornerMoves + std::min(std::popcount(moves & kCorners), kCornerMoves - 1)) * kOddQuadrants + odd;
     return indices;
@@ -118,6 +108,91 @@ class Patterns {
   }
 
  private:
+  // The index of each shape under the rotations by 0, 180, 90 and 270 degrees: a square counts 3^k for the k-th of the shape, once
+  // where it is the side's to move, twice where it is the opponent's.
+  static void shape_features(const Position& p, std::int32_t* indices) {
+#if defined(__AVX2__)
+    if constexpr (N >= 6) return shape_features_by_rows(p, indices);
+#endif
+    const std::uint64_t own_turned = transpose(p.own), opponent_turned = transpose(p.opponent);
+    const std::uint64_t own[4] = {p.own, flip_rows(flip_columns(p.own)), flip_columns(own_turned),
+                                  flip_rows(own_turned)};
+    const std::uint64_t opponent[4] = {p.opponent, flip_rows(flip_columns(p.opponent)), flip_columns(opponent_turned),
+                                       flip_rows(opponent_turned)};
+    for (int rotation = 0; rotation < 4; ++rotation)
+      for (std::size_t shape = 0; shape < kShapes.size(); ++shape)
+        *indices++ = kOffsets[shape] + kTernary[extract(own[rotation], kShapes[shape])] +
+                     2 * kTernary[extract(opponent[rotation], kShapes[shape])];
+  }
+
+#if defined(__AVX2__)
+  // The same by bytes: every shape lies in the upper four rows of the frame, a byte a square, 0, 1 or 2 in each. What a square
+  // counts is a product of two factors: one of its own, one that it shares with its neighbour.
+  struct RowFactors {
+    alignas(32) std::int8_t single[4][32];
+    alignas(32) std::int16_t shared[4][16];
+  };
+  static constexpr RowFactors kRowFactors = [] {
+    RowFactors factors{};
+    for (std::size_t shape = 0; shape < kShapes.size(); ++shape) {
+      std::int32_t counts[32]{};
+      for (int bit = 0, power = 1; bit < 32; ++bit)
+        if ((kShapes[shape] >> bit & 1) != 0) counts[bit] = power, power *= 3;
+      for (std::size_t pair = 0; pair < 16; ++pair) {
+        const std::int32_t first = counts[2 * pair], second = counts[2 * pair + 1];
+        const std::int32_t shared = first != 0 ? first : second;
+        factors.shared[shape][pair] = static_cast<std::int16_t>(shared);
+        factors.single[shape][2 * pair] = first != 0 ? 1 : 0;
+        factors.single[shape][2 * pair + 1] = static_cast<std::int8_t>(shared != 0 ? second / shared : 0);
+      }
+    }
+    return factors;
+  }();
+
+  static void shape_features_by_rows(const Position& p, std::int32_t* indices) {
+    // Turning the columns round is left to a shuffle of bytes.
+    const __m256i turn = _mm256_set1_epi64x(0x0001020304050607);
+    const __m256i turn4 = _mm256_add_epi8(turn, _mm256_set_epi64x(0x0808080808080808, 0, 0x0808080808080808, 0));
+    const std::uint64_t own_turned = transpose(p.own), opponent_turned = transpose(p.opponent);
+    const auto upper = [](std::uint64_t board) { return static_cast<std::uint32_t>(board); };
+    const auto lower = [](std::uint64_t board) { return __builtin_bswap32(static_cast<std::uint32_t>(board >> 32)); };
+    const __m256i digits[4] = {
+        ternary_bytes(upper(p.own), upper(p.opponent)),
+        _mm256_shuffle_epi8(ternary_bytes(lower(p.own), lower(p.opponent)), turn4),
+        _mm256_shuffle_epi8(ternary_bytes(upper(own_turned), upper(opponent_turned)), turn4),
+        ternary_bytes(lower(own_turned), lower(opponent_turned)),
+    };
+    const __m128i offsets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kOffsets.data()));
+    for (int rotation = 0; rotation < 4; ++rotation) {
+      const auto products = [&](int shape) {
+        const auto single = _mm256_load_si256(reinterpret_cast<const __m256i*>(kRowFactors.single[shape]));
+        const auto shared = _mm256_load_si256(reinterpret_cast<const __m256i*>(kRowFactors.shared[shape]));
+        return _mm256_madd_epi16(_mm256_maddubs_epi16(digits[rotation], single), shared);
+      };
+      const __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(products(0), products(1)),
+                                             _mm256_hadd_epi32(products(2), products(3)));
+      const __m128i total = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(indices + 4 * rotation), _mm_add_epi32(total, offsets));
+    }
+  }
+
+  // A byte for each of the 32 squares.
+  static __m256i ternary_bytes(std::uint32_t own, std::uint32_t opponent) {
+    const __m256i one = _mm256_set1_epi8(1), two = _mm256_set1_epi8(2);
+    return _mm256_or_si256(_mm256_and_si256(spread_bits(own), one), _mm256_and_si256(spread_bits(opponent), two));
+  }
+  static __m256i spread_bits(std::uint32_t bits) {
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    return _mm256_movm_epi8(bits);
+#else
+    const __m256i byte = _mm256_set_epi64x(0x0303030303030303, 0x0202020202020202, 0x0101010101010101, 0);
+    const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
+    const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), byte);
+    return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+#endif
+  }
+#endif
+
   // Bits as digits of base 3.
   static constexpr auto kTernary = [] {
     std::array<std::int32_t, 1 << (N + 2 > 9 ? N + 2 : 9)> table{};
