@@ -169,8 +169,8 @@ class Patterns {
         const auto shared = _mm256_load_si256(reinterpret_cast<const __m256i*>(kRowFactors.shared[shape]));
         return _mm256_madd_epi16(_mm256_maddubs_epi16(digits[rotation], single), shared);
       };
-      const __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(products(0), products(1)),
-                                             _mm256_hadd_epi32(products(2), products(3)));
+      const __m256i sums =
+          _mm256_hadd_epi32(_mm256_hadd_epi32(products(0), products(1)), _mm256_hadd_epi32(products(2), products(3)));
       const __m128i total = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(indices + 4 * rotation), _mm_add_epi32(total, offsets));
     }
