@@ -1,6 +1,9 @@
 """A duel of one network against itself: in 8 bits (or bfloat16) and in single precision. Does it play worse, how much faster?
 
-    python benchmarks/precision.py NETWORK [--backend openvino-int8] [--against openvino] [--simulations 64] [--elo0 -30]
+    python benchmarks/precision.py best --data data/othello6 [--backend openvino-int8] [--against openvino] [--elo0 -30]
+    python benchmarks/precision.py NETWORK ...
+
+With `--data`, 8-bit ranges are found on stored samples of the run, else on random games.
 
 The games are those of `rlscout duel`: pairs with the same opening, colours swapped. H1: no weaker; H0: `elo0` weaker or more."""
 
@@ -13,9 +16,10 @@ from pathlib import Path
 
 from rlscout.config import Config
 from rlscout.duel import Pairs
+from rlscout.export import load
 from rlscout.games import game
 from rlscout.inference import Evaluator, Heads, make_evaluator
-from rlscout.network import U64, load_network
+from rlscout.network import U64
 from rlscout.sprt import Sprt, Tally
 
 
@@ -34,7 +38,8 @@ class Timed:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", type=Path)
+    parser.add_argument("network")
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--backend", default="openvino-int8")
     parser.add_argument("--against", default="openvino")
     parser.add_argument("--simulations", type=int, default=64)
@@ -42,9 +47,12 @@ def main() -> None:
     parser.add_argument("--max-pairs", type=int, default=5000)
     parser.add_argument("--games", type=int, default=64)
     options = parser.parse_args()
-    network = load_network(options.network)
+    network, calibration = load(options.network, options.data)
     played = game(network.header.game)
-    timed = [Timed(make_evaluator(name, network, "cpu")) for name in (options.backend, options.against)]
+    timed = [
+        Timed(make_evaluator(name, network, "cpu", calibration=calibration))
+        for name in (options.backend, options.against)
+    ]
     settings = replace(Config().duel, simulations=options.simulations, games=options.games, max_pairs=options.max_pairs)
     pairs = Pairs(replace(Config(), duel=settings), played, 1, 2, list(timed))
     test, tally = Sprt(options.elo0, 0.0, 0.05, 0.05), Tally()

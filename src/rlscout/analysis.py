@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout import draw
-from rlscout.config import SearchConfig
+from rlscout.config import SearchConfig, device_of
 from rlscout.feed import Feed
 from rlscout.games import Position
 
@@ -68,7 +68,8 @@ def search(
     if network is not None:
         if network.header.game != position.game.name:
             raise ValueError(f"this network plays {network.header.game}, the position is of {position.game.name}")
-        evaluator = make_evaluator(settings.backend, network, settings.device, settings.network_threads)
+        device = device_of(settings.device, 0)
+        evaluator = make_evaluator(settings.backend, network, device, settings.network_threads)
     return search_all([position], simulations, evaluator, settings, seed)[0]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rlscout.config import Config
     from rlscout.games import Game, Position
     from rlscout.inference import Evaluator
+    from rlscout.ranks import Place
     from rlscout.solving import Limits, Problem, Proof, Solution
 
 OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
@@ -136,9 +137,10 @@ def _job(
     supervised: bool,
     worker: str = "0",
     games: int = 0,
+    place: Place | None = None,
 ) -> int:
     """Connects to the server (or opens the database where none is named) and does one kind of work until told to
-    stop."""
+    stop; with a place, as one of several processes that do it together."""
     from rlscout.games import game
     from rlscout.process import log_to, stop_on_signals, stop_with_parent
     from rlscout.storage import open_store
@@ -146,9 +148,16 @@ def _job(
     config = _config(name, settings)
     played = game(config.game, config.scoring)
     stopping = stop_on_signals()
-    if supervised:
+    if supervised and place is None:
         stop_with_parent()
-    log_to(Path(config.data) if server is None or supervised else None, kind, config.view.log_level, not supervised)
+    title = f"{kind} {place.rank}" if place else kind
+    log_to(Path(config.data) if server is None or supervised else None, title, config.view.log_level, not supervised)
+    processes = {"selfplay": config.selfplay.processes, "train": config.train.processes}.get(kind, 1)
+    if processes > 1 and place is None:
+        from rlscout.ranks import together
+
+        job = (kind, name, server, keys, settings, supervised, worker, -(-games // processes))
+        return together(_rank, processes, stopping, *job)
     key_folder = keys or (Path(config.server.keys) if config.server.keys else None)
     where = server or config.data
     with open_store(
@@ -157,16 +166,32 @@ def _job(
         if kind == "selfplay":
             from rlscout.selfplay import selfplay
 
-            selfplay(config, store, worker, stopping, games)
+            rank = place.rank if place else 0
+            selfplay(config, store, f"{worker}-{rank}" if rank else worker, stopping, games, rank)
         elif kind == "train":
             from rlscout.train import train
 
-            train(config, store, played.engine, stopping)
+            train(config, store, played.engine, stopping, place=place)
         else:
             from rlscout.duel import duel_forever
 
             duel_forever(config, store, stopping)
     return OK
+
+
+def _rank(
+    place: Place,
+    kind: str,
+    name: str | None,
+    server: str | None,
+    keys: Path | None,
+    settings: Sequence[str],
+    supervised: bool,
+    worker: str,
+    games: int,
+) -> int:
+    """One of the processes of a job: its status."""
+    return _status(lambda: _job(kind, name, server, keys, settings, supervised, worker, games, place))
 
 
 @app.command
@@ -919,12 +944,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def execute(arguments: Sequence[str]) -> int:
+    return _status(lambda: app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value"))
+
+
+def _status(command: Callable[[], object]) -> int:
+    """What a command returns, or what stands for its error; a defect is logged and raised."""
     try:
-        status = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
-    except CycloptsError as error:
-        print(f"rlscout: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except (ValueError, OSError, ImportError) as error:
+        status = command()
+    except (CycloptsError, ValueError, OSError, ImportError) as error:
         print(f"rlscout: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

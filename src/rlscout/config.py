@@ -56,7 +56,10 @@ class SearchConfig:
         "auto",
         "where a network runs: auto (see docs/adding-a-backend.md), torch, onnx, onnx-int8, openvino, openvino-bf16 ...",
     )
-    device: str = setting("auto", "auto, cpu, cuda, cuda:1 ...")
+    device: str = setting(
+        "auto",
+        "auto, cpu, cuda, cuda:1 ...; of a list, as cuda:0,cuda:1, each process of self-play and player of a duel takes its own",
+    )
     network_threads: int = setting(1, "CPU threads of one evaluator", 1, 256)
 
 
@@ -64,6 +67,7 @@ class SearchConfig:
 class SelfplayConfig:
     """Games against itself, for ever."""
 
+    processes: int = setting(1, "that play, each with all of the below", 1, 1024)
     games: int = setting(64, "games in flight, one search tree each", 1, 1_000_000)
     searches: int = setting(1, "searches that take turns, so that CPU and accelerator never wait for each other", 1, 4)
     batch: int = setting(256, "leaves evaluated at once, at most", 1, 1_000_000)
@@ -130,8 +134,11 @@ class TrainConfig:
     )
     snapshot_seconds: float = setting(15.0, "how often weights and optimizer are saved for a restart", 0.1, 86_400.0)
     report_seconds: float = setting(2.0, "how often losses are reported", 0.01, 3600.0)
-    threads: int = setting(1, "CPU threads of torch", 1, 256)
-    device: str = setting("auto", "auto, cpu, cuda, cuda:1 ...")
+    processes: int = setting(1, "that learn together, each on its share of the batch; on CUDA, on a GPU each", 1, 1024)
+    threads: int = setting(1, "CPU threads of torch, in each process", 1, 256)
+    device: str = setting(
+        "auto", "auto, cpu, cuda, cuda:1 ...; of a list, as cuda:2,cuda:3, each process takes its own"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +246,12 @@ class Config:
     storage: StorageConfig = field(default_factory=StorageConfig)
     solve: SolveConfig = field(default_factory=SolveConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
+
+
+def device_of(devices: str, index: int) -> str:
+    """The device that the user of that number takes: of a list, they are dealt out in turn."""
+    names = [name.strip() for name in devices.split(",")]
+    return names[index % len(names)]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -350,6 +363,11 @@ def _check(config: Config) -> None:
         raise ValueError("[solve] position and moves exclude each other: give one of them")
     if config.duel.elo1 <= config.duel.elo0:
         raise ValueError(f"[duel] elo1 = {config.duel.elo1:g} must be above elo0 = {config.duel.elo0:g}")
+    train = config.train
+    if train.batch % train.processes:
+        raise ValueError(
+            f"[train] batch = {train.batch} must be a multiple of processes = {train.processes}: equal shares"
+        )
     if config.duel.games % 2:
         raise ValueError(f"[duel] games = {config.duel.games} must be even: openings are played with both colours")
 

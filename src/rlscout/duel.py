@@ -13,7 +13,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rlscout.config import Config
+from rlscout.config import Config, device_of
 from rlscout.feed import Feed
 from rlscout.games import Game, GameRecord, game
 from rlscout.inference import Evaluator, make_evaluator
@@ -63,7 +63,8 @@ def duel(config: Config, store: Store, candidate: int, baseline: int, stopping: 
     log.info("duel %d: model %d against %d, %d games known", opened.id, candidate, baseline, tally.games)
     verdict = _verdict(test, tally, config.duel.max_pairs)
     if verdict is None:
-        evaluators = [_evaluator(config, store, played, model) for model in (candidate, baseline)]
+        models = (candidate, baseline)
+        evaluators = [_evaluator(config, store, played, model, player) for player, model in enumerate(models)]
         pairs = Pairs(config, played, candidate, baseline, evaluators, first_game=tally.games)
         while verdict is None and not stopping.is_set():
             fresh = pairs.play()
@@ -110,12 +111,12 @@ def _conditions(config: Config) -> dict[str, Any]:
     }
 
 
-def _evaluator(config: Config, store: Store, played: Game, model: int) -> Evaluator | None:
+def _evaluator(config: Config, store: Store, played: Game, model: int, player: int) -> Evaluator | None:
     if model == 0:
         return None
     search = config.search
     network = load_network(store.weights(model), played.name)
-    return make_evaluator(search.backend, network, search.device, search.network_threads)
+    return make_evaluator(search.backend, network, device_of(search.device, player), search.network_threads)
 
 
 class Pairs:

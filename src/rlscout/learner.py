@@ -7,21 +7,31 @@ exponential average of the weights (Polyak and Juditsky, 1992), which plays as a
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 import torch
+import torch.distributed as distributed
 import torch.nn.functional as functional
 from torch import Tensor
 
 from rlscout.config import TrainConfig
 from rlscout.network import F32, Header, Network, program_version, shapes
+from rlscout.ranks import LOOPBACK, Place
 from rlscout.tower import new_tower, set_weights, weights_of
 
+T = TypeVar("T")
+
 FORMAT = "rlscout training 1"
+GROUP_SECONDS = 300.0
+"""How long a process waits for the others of its group before it gives up: they live, but something holds them."""
 
 
 class Batch(NamedTuple):
@@ -35,11 +45,66 @@ class Batch(NamedTuple):
     """[B]"""
 
 
-class Learner:
-    """Weights that learn, on one device. Not safe to call from two threads at once."""
+class Group:
+    """The processes that learn as one, as one of them sees them; without a place, this process alone.
 
-    def __init__(self, header: Header, config: TrainConfig, seed: int, device: torch.device) -> None:
-        self._config, self._device = config, device
+    Each call is made by all of them, in the same order. RuntimeError where another one has died."""
+
+    def __init__(self, place: Place | None = None) -> None:
+        self.rank, self.size = (place.rank, place.size) if place else (0, 1)
+        if place is None:
+            return
+        for library in ("GLOO", "NCCL"):
+            os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+        timeout = timedelta(seconds=GROUP_SECONDS)
+        door = place.door.detach() if place.door else None
+        meeting = distributed.TCPStore(  # type: ignore[attr-defined]  # torch exports it by a star
+            LOOPBACK, place.port, place.size, place.rank == 0, timeout, master_listen_fd=door
+        )
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        distributed.init_process_group(backend, store=meeting, rank=place.rank, world_size=place.size, timeout=timeout)
+
+    def agree(self, ready: bool, end: bool) -> tuple[bool, bool]:
+        """(whether all are ready, whether any wants to end)"""
+        if self.size == 1:
+            return ready, end
+        votes = torch.tensor([not ready, end], dtype=torch.int32)
+        distributed.all_reduce(votes, distributed.ReduceOp.MAX)
+        waits, ends = votes.tolist()
+        return not waits, bool(ends)
+
+    def share(self, value: T) -> T:
+        """What rank 0 has, for all."""
+        if self.size == 1:
+            return value
+        shared = [value]
+        distributed.broadcast_object_list(shared, 0, device=torch.device("cpu"))
+        return shared[0]
+
+    def average_(self, tensors: Sequence[Tensor]) -> None:
+        """Replaces float tensors of one device by their means over all, the same to the bit everywhere."""
+        if self.size == 1:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        distributed.all_reduce(flat)
+        flat /= self.size
+        for tensor, mean in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(mean.view(tensor.shape))
+
+    def close(self) -> None:
+        if self.size > 1:
+            distributed.destroy_process_group()
+
+
+class Learner:
+    """Weights that learn, on one device; in a group, those of all are the same after every step, which then is that of one
+    learner on the batches of all together. (But batch norm has the statistics of each batch; its running ones are averaged.)
+    Not safe to call from two threads at once."""
+
+    def __init__(
+        self, header: Header, config: TrainConfig, seed: int, device: torch.device, group: Group | None = None
+    ) -> None:
+        self._config, self._device, self._group = config, device, group or Group()
         self.header = replace(header, step=0, version=program_version())
         self.tower = new_tower(header, seed).to(device).train()
         self.tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
@@ -48,6 +113,7 @@ class Learner:
         )
         state = self.tower.state_dict()
         self._weights = [state[name] for name in shapes(header)]
+        self._running = [state[name] for name in shapes(header) if "running" in name]
         self._average = [weight.detach().clone() for weight in self._weights]
 
     @property
@@ -55,7 +121,7 @@ class Learner:
         return self.header.step
 
     def learn(self, batch: Batch) -> Tensor:
-        """One step; returns the policy and value losses [2], still on the device."""
+        """One step; returns the policy and value losses [2] of the whole group, still on the device."""
         config = self._config
         planes, policy, value = (torch.from_numpy(array).to(self._device) for array in batch)
         planes = planes.contiguous(memory_format=torch.channels_last)
@@ -68,6 +134,9 @@ class Learner:
         value_loss = functional.mse_loss(expected, value)
         self.optimizer.zero_grad()
         (policy_loss + config.value_weight * value_loss).backward()  # type: ignore[no-untyped-call]
+        losses = torch.stack([policy_loss.detach(), value_loss.detach()])
+        gradients = [parameter.grad for parameter in self.tower.parameters() if parameter.grad is not None]
+        self._group.average_([*gradients, *self._running, losses])
         torch.nn.utils.clip_grad_norm_(self.tower.parameters(), config.clip_norm)
         self.optimizer.step()
         self.header = replace(self.header, step=self.step + 1)
@@ -75,7 +144,7 @@ class Learner:
             # Young averages forget faster, or the random weights of the start would linger.
             keep = min(1.0 - 1.0 / config.average_steps, self.step / (self.step + 10))
             torch._foreach_lerp_(self._average, self._weights, 1.0 - keep)
-        return torch.stack([policy_loss.detach(), value_loss.detach()])
+        return losses
 
     def network(self) -> Network:
         """A copy of the averaged weights, to be published."""

@@ -143,12 +143,17 @@ def _learning(store: Store, models: Sequence[Model], duels: Sequence[Duel]) -> s
     def curve(name: str, metrics: Sequence[Metric]) -> Line:
         return Line(name.replace("_", " "), [((m.time - begin) / 60.0, m.value) for m in metrics])
 
+    def by_source(name: str, metrics: Sequence[Metric]) -> list[Line]:
+        sources = sorted({m.source for m in metrics})
+        lines = [curve(source, [m for m in metrics if m.source == source]) for source in sources]
+        return lines if len(lines) > 1 else [curve(name, metrics)]
+
     axis = "minutes"
     plots = [
         plot("Losses", axis, [curve(name, metrics) for name, metrics in losses]),
         plot("Strength of the best network (sum of won duels)", axis, [_elo_line(models, duels, begin)]),
         plot("Samples", axis, [curve("samples", store.read_metrics("samples"))]),
-        *(plot(f"Self-play: {name} per second", axis, [curve(name, metrics)]) for name, metrics in speeds),
+        *(plot(f"Self-play: {name} per second", axis, by_source(name, metrics)) for name, metrics in speeds),
     ]
     return "".join(plots)
 

@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from rlscout import checker, draw, patterns
-from rlscout.config import Config, SolveConfig, document
+from rlscout.config import Config, SolveConfig, device_of, document
 from rlscout.games import Game, Position, game
 from rlscout.process import LOG_FILE, Every, log_to, stop_on_signals
 from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
-from rlscout.storage import Certificate, Claim, Metric, Store, StoreError, open_store
+from rlscout.storage import Certificate, Claim, Store, StoreError, open_store
 from rlscout.view import Status, Usage, View, clock
 
 if TYPE_CHECKING:
@@ -327,8 +327,7 @@ class Session:
         self.state.save(self.folder)
 
     def _show(self) -> None:
-        pids = [child.pid for child in [self.server, *self.jobs] if child.pid]
-        self.status.facts = [*self.overview.facts(), ("use", self.usage.text(pids))]
+        self.status.facts = [*self.overview.facts(), ("use", self.usage.text())]
         self.view.show(self.status)
 
     def solve(self, asked: Position) -> None:
@@ -393,7 +392,7 @@ class Session:
                 ("score", bounds),
                 ("nodes", f"{progress['nodes']:,} ({progress['nodes'] / seconds / 1e6:.1f} million/s)"),
                 ("time", clock(seconds)),
-                ("use", self.usage.text([])),
+                ("use", self.usage.text()),
             ]
             self.view.show(self.status)
 
@@ -450,7 +449,7 @@ class Overview:
     due: Every = field(default_factory=lambda: Every(0.4))
     thread: threading.Thread | None = None
     store: Store | None = None
-    latest: dict[str, Metric] = field(default_factory=dict)
+    latest: dict[str, float] = field(default_factory=dict)
 
     NAMES = (
         "moves_per_second",
@@ -493,13 +492,13 @@ class Overview:
         counts, models, duels = store.sample_counts(), store.models(), store.duels()
         since = time.time() - 30.0
         for name in self.NAMES:
-            for metric in store.read_metrics(name, since)[-1:]:
-                self.latest[name] = metric
+            if newest := {metric.source: metric.value for metric in store.read_metrics(name, since)}:
+                self.latest[name] = _together(name, list(newest.values()))
         promoted = [m.id for m in models if m.evaluation == "+" and m.id]
         best = promoted[-1] if promoted else 0
         waiting = counts.last_id < self.config.train.min_samples
         self.phase = "rollouts" if best == 0 else f"network {best}"
-        value = {name: metric.value for name, metric in self.latest.items()}
+        value = self.latest
         samples = f"{counts.last_id:,} of {counts.games:,} games"
         if waiting:
             samples += f" (training begins at {self.config.train.min_samples:,})"
@@ -519,6 +518,13 @@ class Overview:
             "models": models_text,
             "duel": describe(duels[-1]) if duels else "",
         }
+
+
+def _together(name: str, values: list[float]) -> float:
+    """A metric of several processes: rates add up, and so do the inverses of times a piece."""
+    if name.startswith(("ms_per", "us_per")) and all(values):
+        return 1.0 / sum(1.0 / value for value in values)
+    return sum(values)
 
 
 def _speed(value: dict[str, float], network: bool) -> str:
@@ -548,7 +554,7 @@ def _network(config: Config, store: Store, played: Game) -> tuple[int, Evaluator
     else:
         model, network = -1, load_network(Path(config.solve.model), played.name)
     search = config.search
-    return model, make_evaluator(search.backend, network, search.device, search.network_threads)
+    return model, make_evaluator(search.backend, network, device_of(search.device, 0), search.network_threads)
 
 
 def _claim(solution: Solution) -> Claim:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from rlscout.config import Config
+from rlscout.config import Config, device_of
 from rlscout.feed import Feed
 from rlscout.games import Game, game
 from rlscout.inference import Evaluator, make_evaluator
@@ -38,16 +38,18 @@ CLOSE_SECONDS = 1.0
 """How long a thread of the background may take to notice that it is not needed any more."""
 
 
-def selfplay(config: Config, store: Store, worker: str, stopping: threading.Event, total_games: int = 0) -> None:
+def selfplay(
+    config: Config, store: Store, worker: str, stopping: threading.Event, total_games: int = 0, rank: int = 0
+) -> None:
     """Plays until `stopping` is set, or `total_games` games are played. `worker` must be unique among those that run
-    at a time."""
+    at a time; `rank`, which of the processes of this host it is, chooses its device."""
     played = game(config.game, config.scoring)
     start = patiently(lambda: _next_start(store, worker), stopping, log)
     if start is None:
         return
     name = f"{worker}.{start}"
     uploader = Uploader(store, stopping, config.selfplay.queue_games)
-    watch = StoreWatch(config, store, stopping)
+    watch = StoreWatch(config, store, stopping, rank)
     log.info("self-play %s begins", name)
     first_game = 0
     try:
@@ -93,7 +95,7 @@ def _play(
         for index in range(settings.searches)
     ]
     feeds = [Feed(played, search, 0, settings.batch) for search in searches]
-    meter = Meter(searches, settings.report_seconds)
+    meter = Meter(searches, settings.report_seconds, f"selfplay.{name.rpartition('.')[0]}")
     finished = 0
     with ThreadPoolExecutor(1, "evaluator") as pool:
         while not stopping.is_set():
@@ -189,8 +191,8 @@ class Meter:
         "games",
     )
 
-    def __init__(self, searches: list[BatchedSearch], seconds: float) -> None:
-        self.searches, self.due = searches, Every(seconds)
+    def __init__(self, searches: list[BatchedSearch], seconds: float, source: str) -> None:
+        self.searches, self.due, self.source = searches, Every(seconds), source
         self.before = self._sum()
         self.time = time.monotonic()
 
@@ -215,7 +217,7 @@ class Meter:
         if made["simulations"]:
             values["us_per_simulation"] = 1e6 * seconds / made["simulations"]
         stamp = time.time()
-        return [Metric(stamp, "selfplay", name, value) for name, value in values.items()]
+        return [Metric(stamp, self.source, name, value) for name, value in values.items()]
 
 
 class Uploader:
@@ -277,8 +279,9 @@ class Uploader:
 class StoreWatch:
     """What the store says of others: the newest promoted network, loaded in the background, and how far training is."""
 
-    def __init__(self, config: Config, store: Store, stopping: threading.Event) -> None:
+    def __init__(self, config: Config, store: Store, stopping: threading.Event, rank: int) -> None:
         self.config, self.store = config, store
+        self.device = device_of(config.search.device, rank)
         self.ending = threading.Event()
         self.game = game(config.game, config.scoring).name
         self.found: tuple[int, Evaluator | None] = (0, None)
@@ -329,6 +332,6 @@ class StoreWatch:
         network = load_network(weights, self.game)
         batch = min(settings.batch, max(1, settings.games // settings.searches))
         evaluator = make_evaluator(
-            search.backend, network, search.device, search.network_threads, batch=batch, reduced=True
+            search.backend, network, self.device, search.network_threads, batch=batch, reduced=True
         )
         self.found = (best, evaluator)

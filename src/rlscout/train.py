@@ -10,6 +10,9 @@ Three threads, so that the one with torch in it never waits for a disk or a sock
 
 The feeder paces learning: each new sample is drawn `reuse` times on average, and no more, so that a short run does not
 learn a few games by heart. The trainer then waits for self-play.
+
+Several processes may do this together (data parallelism): each draws its share of every batch, their gradients are averaged,
+and rank 0 alone reports and saves. Before each step they agree whether all have a batch and whether one wants to stop.
 """
 
 from __future__ import annotations
@@ -26,12 +29,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlscout.config import Config, TrainConfig
+from rlscout.config import Config, TrainConfig, device_of
 from rlscout.inference.torch import torch_device
-from rlscout.learner import Batch, Learner, state_bytes
+from rlscout.learner import Batch, Group, Learner, state_bytes
 from rlscout.native import Engine
 from rlscout.network import Header, planes
 from rlscout.process import patiently
+from rlscout.ranks import Place
 from rlscout.storage import Metric, SampleBatch, Store, TrainingState
 
 log = logging.getLogger(__name__)
@@ -85,16 +89,18 @@ class ReplayWindow:
 
 @dataclass
 class Feeder:
-    """Receives new samples and makes batches; `run` is a thread of its own until `stop` is set."""
+    """Receives new samples and makes batches, each one of `ranks` equal parts of a whole one; `run` is a thread of its own until
+    `stop` is set."""
 
     store: Store
     engine: Engine
     config: TrainConfig
     margin: float
     generator: np.random.Generator
+    ranks: int = 1
     stop: threading.Event = field(default_factory=threading.Event)
     drawn: int = 0
-    """Samples in all batches ever made, earlier runs included."""
+    """Samples in all batches ever made, those of other ranks and of earlier runs included."""
     received: int = 0
     """Id of the newest sample received: also the number of samples ever stored."""
     batches: queue.Queue[Batch] = field(default_factory=lambda: queue.Queue(QUEUED_BATCHES))
@@ -112,9 +118,16 @@ class Feeder:
                 self.stop.wait(max(0.0, next_poll - time.monotonic()))
                 continue
             newest = max(config.min_samples, round(config.window_share * self.received))
-            batch = window.draw(config.batch, newest, self.generator, self.margin, config.root_value)
+            part = config.batch // self.ranks
+            batch = window.draw(part, newest, self.generator, self.margin, config.root_value)
             self.drawn += config.batch
             self._hand_over(batch)
+
+    def next(self) -> Batch | None:
+        """The next batch; None where there is none for a while."""
+        with suppress(queue.Empty):
+            return self.batches.get(timeout=0.1)
+        return None
 
     def _receive(self, window: ReplayWindow) -> bool:
         """Takes new samples; True: there may be more."""
@@ -212,49 +225,74 @@ class Report:
         self._losses, self._samples, self._since = [], 0, time.monotonic()
 
 
-def train(config: Config, store: Store, engine: Engine, stop: threading.Event, steps: int | None = None) -> int:
-    """Trains until `stop` is set or, with `steps`, until that many were made in all runs together; returns the step.
+def train(
+    config: Config,
+    store: Store,
+    engine: Engine,
+    stop: threading.Event,
+    steps: int | None = None,
+    place: Place | None = None,
+) -> int:
+    """Trains until `stop` is set or, with `steps`, until that many were made in all runs together; returns the step. With a
+    place, as one of several processes, which all end when one does.
 
     Saves its state before it returns. StoreError where the store fails, ValueError where the saved state does not fit
-    the config."""
+    the config, RuntimeError where another process died."""
     settings = config.train
-    learner, feeder = _resume(config, store, engine)
-    saver, report = Saver(store, learner, feeder, stop), Report(settings.report_seconds)
-    published, next_snapshot = learner.step, time.monotonic() + settings.snapshot_seconds
-    with ThreadPoolExecutor(1, "feeder") as pool, closing(saver):
-        feeding = pool.submit(feeder.run)
-        try:
-            while not stop.is_set() and (steps is None or learner.step < steps):
-                if feeding.done():
-                    feeding.result()
-                report.tell(learner, feeder, saver)
-                try:
-                    batch = feeder.batches.get(timeout=0.1)
-                except queue.Empty:
-                    continue
-                report.add(learner.learn(batch), len(batch.value))
-                publish = learner.step - published >= settings.publish_steps
-                if saver.idle() and (publish or time.monotonic() >= next_snapshot):
-                    saver.snapshot(publish)
-                    published = learner.step if publish else published
-                    next_snapshot = time.monotonic() + settings.snapshot_seconds
-        finally:
-            feeder.stop.set()
-        saver.snapshot(publish=False)
-    return learner.step
+
+    def done() -> bool:
+        return steps is not None and learner.step >= steps
+
+    with closing(Group(place)) as group:
+        learner, feeder = _resume(config, store, engine, group)
+        saver, report = Saver(store, learner, feeder, stop), Report(settings.report_seconds)
+        leads, batch = group.rank == 0, None
+        published, next_snapshot = learner.step, time.monotonic() + settings.snapshot_seconds
+        with ThreadPoolExecutor(1, "feeder") as pool, closing(saver):
+            feeding = pool.submit(feeder.run)
+            try:
+                while True:
+                    if feeding.done():
+                        feeding.result()
+                    batch = batch or feeder.next()
+                    ready, end = group.agree(batch is not None, stop.is_set() or done())
+                    if end:
+                        break
+                    if ready and batch is not None:
+                        report.add(learner.learn(batch), settings.batch)
+                        batch = None
+                    if not leads:
+                        continue
+                    report.tell(learner, feeder, saver)
+                    publish = learner.step - published >= settings.publish_steps
+                    if saver.idle() and (publish or time.monotonic() >= next_snapshot):
+                        saver.snapshot(publish)
+                        published = learner.step if publish else published
+                        next_snapshot = time.monotonic() + settings.snapshot_seconds
+            finally:
+                feeder.stop.set()
+            if leads:
+                saver.snapshot(publish=False)
+        return learner.step
 
 
-def _resume(config: Config, store: Store, engine: Engine) -> tuple[Learner, Feeder]:
+def _resume(config: Config, store: Store, engine: Engine, group: Group) -> tuple[Learner, Feeder]:
     """The learner and its feeder as the last run left them, or new ones."""
     settings = config.train
-    device = torch_device(settings.device)
+    device = torch_device(device_of(settings.device, group.rank))
+    if group.size > 1 and device.type == "cuda" and device.index is None:
+        device = torch_device(f"cuda:{group.rank}")
     if device.type == "cpu":
         torch.set_num_threads(settings.threads)
-    learner = Learner(Header(engine.name, engine.rows, engine.columns, config.network), settings, config.seed, device)
-    saved = store.load_training()
+    learner = Learner(
+        Header(engine.name, engine.rows, engine.columns, config.network), settings, config.seed, device, group
+    )
+    saved = group.share(store.load_training() if group.rank == 0 else None)
     drawn = int(learner.restore(saved.data)["drawn"]) if saved else 0
-    log.info("training from step %d on %s", learner.step, device)
-    generator = np.random.default_rng([config.seed, learner.step])
     received = saved.last_sample_id if saved else 0
-    feeder = Feeder(store, engine, settings, config.search.margin, generator, drawn=drawn, received=received)
+    log.info("training from step %d on %s, rank %d of %d", learner.step, device, group.rank, group.size)
+    generator = np.random.default_rng([config.seed, learner.step, group.rank])
+    feeder = Feeder(
+        store, engine, settings, config.search.margin, generator, group.size, drawn=drawn, received=received
+    )
     return learner, feeder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +86,7 @@ def _panel(status: Status) -> Panel:
 
 
 class Usage:
-    """Share of processors, memory and GPU that the run's processes take."""
+    """Share of processors, memory and GPU that the run's processes take: this one and all that came of it."""
 
     def __init__(self) -> None:
         self.known: dict[int, psutil.Process] = {}
@@ -95,11 +94,12 @@ class Usage:
         self.has_gpu = Path("/proc/driver/nvidia/version").exists()
         self.gpu = ""
 
-    def text(self, pids: Sequence[int]) -> str:
+    def text(self) -> str:
         cpu = memory = 0.0
-        for pid in [psutil.Process().pid, *pids]:
+        here = psutil.Process()
+        for found in [here, *here.children(recursive=True)]:
             with suppress(psutil.Error):
-                process = self.known.setdefault(pid, psutil.Process(pid))
+                process = self.known.setdefault(found.pid, found)
                 cpu += process.cpu_percent()
                 memory += process.memory_info().rss
         cores = psutil.cpu_count() or 1

@@ -42,6 +42,7 @@ def test_flags_over_environment_over_file(tmp_path: Path) -> None:
         ('scoring = "stones"\n', "scoring = 'stones': allowed are empties, discs"),
         ("[duel]\nelo0 = 5\nelo1 = 5\n", "elo1 = 5 must be above elo0 = 5"),
         ("[duel]\ngames = 3\n", "games = 3 must be even"),
+        ("[train]\nprocesses = 3\nbatch = 256\n", "batch = 256 must be a multiple of processes = 3"),
         # what no checker takes, unless it is told to by its own options
         ("[solve]\nleaf_empties = 17\n", "solve.leaf_empties = 17: allowed is 0 to 16"),
         ("[duel]\nalpha = nan\n", "duel.alpha = nan: allowed is"),
@@ -62,6 +63,11 @@ def test_bad_flags_and_environment_are_refused_by_name() -> None:
         config.load(None, {}, {"RLSCOUT_TRAIN_BACH": "3"})
     with pytest.raises(ValueError, match="no config file 'othelo6'; did you mean 'othello6'"):
         config.load("othelo6", {}, {})
+
+
+def test_devices_of_a_list_are_dealt_out_in_turn() -> None:
+    assert [config.device_of("cuda:0, cuda:1", index) for index in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert config.device_of("auto", 5) == "auto"
 
 
 def test_a_documented_config_reads_back(tmp_path: Path) -> None:

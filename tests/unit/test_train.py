@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rank_learning
+import safetensors.numpy
 import torch
 
 from rlscout import native
 from rlscout.config import Config, NetworkConfig
 from rlscout.learner import Batch, Learner, state_bytes
 from rlscout.network import Header, bits, load_network, planes
+from rlscout.ranks import together
 from rlscout.storage import GameSamples, SampleBatch, open_store
 from rlscout.train import ReplayWindow, train
 
@@ -143,6 +147,19 @@ def test_a_restored_learner_goes_on_to_the_bit(batch_norm: bool) -> None:
     assert restarted.network().to_bytes() == through.network().to_bytes()
     again = Learner(header, settings, 7, cpu)
     assert [again.learn(batch).tolist() for batch in whole[:6]] == before, "the seed decides the first weights"
+
+
+def test_processes_learn_together_as_one_does_alone(tmp_path: Path) -> None:
+    """Up to rounding: the sums of the gradients are of another order."""
+    header, settings, whole = Header("mnk:3,3,3", 3, 3, TINY), config().train, batches(8)
+    alone = Learner(header, settings, 7, torch.device("cpu"))
+    losses = [alone.learn(batch).tolist() for batch in whole]
+    assert together(rank_learning.learn, 2, threading.Event(), header, settings, whole, tmp_path) == 0
+    states = [(tmp_path / f"{rank}.state").read_bytes() for rank in range(2)]
+    assert len(set(states)) == 1, "all ranks are the same to the bit"
+    np.testing.assert_allclose(ast.literal_eval((tmp_path / "0.losses").read_text()), losses, atol=1e-4)
+    for name, wanted in alone.state().items():
+        np.testing.assert_allclose(safetensors.numpy.load(states[0])[name], wanted, atol=1e-4, err_msg=name)
 
 
 def test_a_state_of_another_network_is_refused() -> None:

@@ -137,7 +137,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
 class Metric(msgspec.Struct, frozen=True):
     time: float  # seconds since the epoch
-    source: str  # who measured: "selfplay", "train", ...
+    source: str  # who measured: "selfplay.WORKER", "train", ...
     name: str
     value: float
 

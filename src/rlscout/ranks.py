@@ -1,0 +1,107 @@
+"""Several processes of one host that work as one: started together, ended together, however one of them ends.
+
+    status = together(job, 4, stopping, ...)      each of the four runs job(place, ...)
+
+How an end is noticed: here, of a process, at once by its handle; there, of this one, by a thread that waits for it. So it takes
+no word from the one that ends, and no socket that times out.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 1.0
+"""After one has failed, the others have so long to say by their own status what is wrong."""
+BAD_INPUT = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of how many a process is, and where they meet: nobody outside this host can knock there."""
+
+    rank: int
+    size: int
+    port: int
+    door: socket.socket | None
+    """Listens at the port; rank 0 has it."""
+
+
+def together(job: Callable[..., int], size: int, stopping: threading.Event, *arguments: Any) -> int:
+    """Runs `job(place, *arguments)` in `size` processes until all have ended, and returns the status that they end with: 2 where
+    one refuses its input, 1 where one crashes or is killed, else 0. Those that are left then are killed.
+
+    Once `stopping` is set, each is asked to stop by SIGTERM. `job` is the function of a module."""
+    context = multiprocessing.get_context("spawn")
+    with socket.create_server((LOOPBACK, 0)) as door:
+        port = door.getsockname()[1]
+        places = [Place(rank, size, port, None if rank else door) for rank in range(size)]
+        processes = [context.Process(target=_work, args=(place, job, arguments), daemon=True) for place in places]
+        try:
+            for rank, process in enumerate(processes):
+                process.start()
+                log.info("rank %d is process %d", rank, process.pid)
+        except BaseException:
+            _end(processes)
+            raise
+    try:
+        return _watch(processes, stopping)
+    finally:
+        _end(processes)
+
+
+def _watch(processes: list[SpawnProcess], stopping: threading.Event) -> int:
+    asked, expected = False, {0, None}
+    while left := [process for process in processes if process.exitcode is None]:
+        wait([process.sentinel for process in left], POLL_SECONDS)
+        if any(process.exitcode not in expected for process in processes):
+            break
+        if stopping.is_set() and not asked:
+            # One that has no handler of signals yet ends by this one; then the others have nobody to meet.
+            asked, expected = True, {0, None, -signal.SIGTERM}
+            for process in left:
+                process.terminate()
+        if any(process.exitcode == -signal.SIGTERM for process in processes):
+            return 0
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+    failed = {rank: process.exitcode for rank, process in enumerate(processes) if process.exitcode not in expected}
+    for rank, status in failed.items():
+        log.error("rank %d ended with status %s, and so all end", rank, status)
+    return 0 if not failed else BAD_INPUT if BAD_INPUT in failed.values() else 1
+
+
+def _end(processes: list[SpawnProcess]) -> None:
+    for process in processes:
+        if process.pid is not None:
+            process.kill()
+            process.join()
+
+
+def _work(place: Place, job: Callable[..., int], arguments: tuple[Any, ...]) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the first process, which hands it on
+    threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+    sys.exit(job(place, *arguments))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
