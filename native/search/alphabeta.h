@@ -107,13 +107,24 @@ class AlphaBeta {
     return {value >= bound ? Verdict::kProved : Verdict::kDisproved, value, main.root_move_};
   }
 
-  // What the table knows of a position; the move is the position's own.
+  // What the table knows of a position or of its images under symmetry; the move is the position's own.
   std::optional<TableEntry> known(const Position& position) const {
     const Traits& traits = workers_[0]->traits_;
-    const Slot slot = slot_of(traits, traits.node(position));
-    auto entry = table_.probe(slot.key);
-    if (entry) entry->move = unfold(entry->move, slot.symmetry);
-    return entry;
+    const auto probe = [&](const Slot& slot) {
+      auto entry = table_.probe(slot.key);
+      if (entry) entry->move = unfold(entry->move, slot.symmetry);
+      return entry;
+    };
+    const Node node = traits.node(position);
+    if (traits.empties(node) >= traits.fold_empties()) return probe(slot_of(traits, node));
+    std::optional<TableEntry> best;
+    for (int symmetry = 0; symmetry < game_.symmetries(); ++symmetry) {
+      auto entry = probe({traits.table_key(game_.transform(position, symmetry)), symmetry});
+      if (!entry) continue;
+      if (best) merge(*entry, *best);
+      best = entry;
+    }
+    return best;
   }
 
   // From now on what the table holds is the first to be replaced: for a new question, or a smaller one.

@@ -142,7 +142,9 @@ class CertificateWalk {
     const int top = game_.empties(root);
     const Reduced reduced = reduce(root, section_.kind);
     if (reduced.at_sight != Verdict::kUnknown) return reduced.at_sight;
-    if (const Verdict verdict = prove(reduced.claim); verdict != Verdict::kProved) return verdict;
+    const auto entry = prover_.known(reduced.claim.position);
+    if (!entry || !implies(entry->bounds, reduced.claim))
+      if (const Verdict verdict = prove(reduced.claim); verdict != Verdict::kProved) return verdict;
     Level level(game_);
     level.add(reduced.claim);
     for (int empties = top; !level.claims.empty(); --empties) {

@@ -35,6 +35,13 @@ struct TableEntry {
   int cost;   // log2 of the nodes spent
 };
 
+// Adds to an entry what another says of the same position.
+inline void merge(TableEntry& entry, const TableEntry& known) {
+  if (known.bounds.lower > entry.bounds.lower) entry.bounds.lower = known.bounds.lower, entry.move = known.move;
+  if (known.bounds.upper < entry.bounds.upper) entry.bounds.upper = known.bounds.upper;
+  if (known.cost > entry.cost) entry.cost = known.cost;
+}
+
 namespace table_data {
 
 inline constexpr std::uint64_t kMask = (std::uint64_t{1} << kDataBits) - 1;
@@ -176,12 +183,6 @@ class TranspositionTable {
     for (int i = 0; i < kKeyWords - 1; ++i)
       if (entry[i].load(std::memory_order_relaxed) != key[i]) return false;
     return true;
-  }
-
-  static void merge(TableEntry& entry, const TableEntry& known) {
-    if (known.bounds.lower > entry.bounds.lower) entry.bounds.lower = known.bounds.lower, entry.move = known.move;
-    if (known.bounds.upper < entry.bounds.upper) entry.bounds.upper = known.bounds.upper;
-    if (known.cost > entry.cost) entry.cost = known.cost;
   }
 
   const Bucket& bucket(const Key& key) const { return buckets_[index(key)]; }

@@ -332,7 +332,7 @@ def solve(
     return _certify(proof, solution, certificate, leaf_empties, limits, json) if certificate else OK
 
 
-def _progress(phase: str) -> Callable[[SolveProgress], None]:
+def _progress(phase: str, with_score: bool = True) -> Callable[[SolveProgress], None]:
     """Tells on standard error how a long proof goes: a line every few seconds."""
     from rlscout.process import Every
 
@@ -342,9 +342,9 @@ def _progress(phase: str) -> Callable[[SolveProgress], None]:
         if not due():
             return
         seconds, nodes = progress["seconds"], progress["nodes"]
-        bounds = f"score {progress['lower']:+d} to {progress['upper']:+d}"
+        bounds = f"score {progress['lower']:+d} to {progress['upper']:+d}, " if with_score else ""
         done = f"{progress['done']:.0%} of this pass"
-        print(f"{phase}: {bounds}, {nodes:,} nodes, {seconds:.0f} s, {done}", file=sys.stderr, flush=True)
+        print(f"{phase}: {bounds}{nodes:,} nodes, {seconds:.0f} s, {done}", file=sys.stderr, flush=True)
 
     return show
 
@@ -408,7 +408,7 @@ def _certify(
     proof: Proof, solution: Solution, path: Path, leaf_empties: int | None, limits: Limits, as_json: bool
 ) -> int:
     leaves = default_leaf_empties(solution.position) if leaf_empties is None else leaf_empties
-    proof.on_progress = _progress("writing the certificate")
+    proof.on_progress = _progress("writing the certificate", with_score=False)
     status = proof.certify(solution.position, path, solution.lower, solution.upper, leaves, limits.seconds)
     if status != "proven":
         print(f"the certificate is not complete ({status}); nothing was written", file=sys.stderr)

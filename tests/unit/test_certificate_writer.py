@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from checkers import native_checker, run_both, run_native
 
+from rlscout.games import game
 from rlscout.native import engine
 from rlscout_verify.certificate import Limits
 
@@ -170,3 +171,16 @@ def test_threads(tmp_path: Path) -> None:
     position = random_position(rules, 16, seed=3)
     assert write(rules, path, None, 8, position, threads=2)["status"] == "proven"
     assert run_native(native_checker(), path)["verdict"] == "valid"
+
+
+def test_the_proof_is_in_the_table_and_is_not_made_again(tmp_path: Path) -> None:
+    """A position of 20 empties: what the table holds under another image counts as known."""
+    position = game("othello6").play("b3b4e5b2a4f6e4d5b1a1d6e3").packed
+    rules = engine("othello6")
+    solver = rules.solver({})
+    solver.start(position)
+    assert solver.wait(WAIT)
+    solved = solver.result()
+    result = write(rules, tmp_path / "late.cert", leaf_empties=12, position=position)
+    assert result["status"] == "proven"
+    assert result["nodes"] < 1.1 * solved["nodes"]
