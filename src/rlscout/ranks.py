@@ -97,7 +97,10 @@ def _end(processes: list[SpawnProcess]) -> None:
 def _work(place: Place, job: Callable[..., int], arguments: tuple[Any, ...]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the first process, which hands it on
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
-    sys.exit(job(place, *arguments))
+    status = job(place, *arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # a thread that is still inside a runtime (it compiles a new network) would abort an orderly end
 
 
 def _end_with_parent() -> None:

@@ -88,11 +88,11 @@ def test_two_processes_play(tmp_path: Path) -> None:
         store.set_evaluation(store.add_model("flat", flat_network("tictactoe"), 0, 1, {}), "+")
         settings = ["selfplay.processes=2", "search.device=cpu,cpu", "search.backend=onnx", f"data={tmp_path}"]
         settings += ["selfplay.report_seconds=0.01", "selfplay.lead=0"]
-        command = [sys.executable, "-m", "rlscout", "selfplay", "tictactoe-tiny", "--worker", "attic", "--games", "60"]
-        command += [part for setting in settings for part in ("--set", setting)]
+        command = [sys.executable, "-m", "rlscout", "selfplay", "tictactoe-tiny", "--games", "2000"]
+        command += ["--worker", "attic", *(part for setting in settings for part in ("--set", setting))]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert ended.returncode == 0, ended.stderr
         metrics = store.read_metrics("evaluations_per_second")
         assert {metric.source for metric in metrics} == {"selfplay.attic", "selfplay.attic-1"}
         counts = store.sample_counts()
-        assert counts.games >= 60 and set(counts.by_model) == {1}
+        assert counts.games >= 2000 and set(counts.by_model) == {1}

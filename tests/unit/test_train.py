@@ -19,7 +19,7 @@ from rlscout.learner import Batch, Learner, state_bytes
 from rlscout.network import Header, bits, load_network, planes
 from rlscout.ranks import together
 from rlscout.storage import GameSamples, SampleBatch, open_store
-from rlscout.train import ReplayWindow, train
+from rlscout.train import Feeder, ReplayWindow, train
 
 TINY = NetworkConfig(blocks=1, channels=8, policy_channels=4, value_channels=2, value_hidden=16)
 
@@ -220,3 +220,24 @@ def test_training_waits_for_samples(tmp_path: Path) -> None:
         store.add_games(random_games(engine, 10, seed=6))
         more = int(2.0 * store.sample_counts().last_id) // 32
         assert train(config(reuse=2.0), store, engine, threading.Event(), steps=more) == more > allowed
+
+
+def test_each_rank_draws_its_part_of_every_batch(tmp_path: Path) -> None:
+    """And all of them wait for samples at the same step."""
+    engine = native.engine("mnk:3,3,3")
+    with open_store(tmp_path, engine.name) as store:
+        store.add_games(random_games(engine, 30, seed=5))
+        allowed = int(2.0 * store.sample_counts().last_id) // 32
+        for rank in range(2):
+            settings, generator = config(reuse=2.0).train, np.random.default_rng(rank)
+            feeder = Feeder(store, engine, settings, 0.2, generator, 2)
+            thread = threading.Thread(target=feeder.run)
+            thread.start()
+            try:
+                drawn = [feeder.batches.get() for _ in range(allowed)]
+                assert feeder.next() is None
+            finally:
+                feeder.stop.set()
+                thread.join()
+            assert {len(batch.value) for batch in drawn} == {16}
+            assert feeder.drawn == 32 * allowed
