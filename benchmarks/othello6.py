@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--without-start", action="store_true")
     options = parser.parse_args()
     orderings = options.orderings.split(",")
-    start = [] if options.without_start else [game("othello6").start()]
+    start = [] if options.without_start else [game("othello6").start]
     nodes: dict[str, list[int]] = {ordering: [] for ordering in orderings}
     print(f"{'position':<38}  {'ordering':<9} {'score':>5} {'M nodes':>9} {'M evaluations':>13} {'s':>8} {'CPU s':>8}")
     for position in start + openings(options.openings, options.plies, options.seed):

@@ -152,6 +152,13 @@ def test_a_shipped_table_knows_more_than_nothing_and_saves_nodes(name: str, empt
     assert nodes["static"][2] == 0 < nodes["patterns"][2]
 
 
+def test_positions_far_from_every_stage_are_searched_at_once() -> None:
+    rules = game("othello8")
+    solution = solve(rules.start, SolveOptions(ordering="patterns"), Limits(nodes=50_000))
+    assert solution.status == "limit"
+    assert 50_000 <= solution.nodes < 100_000
+
+
 def test_a_table_of_noise_costs_time_and_never_truth() -> None:
     rules = game("othello6")
     _, stages, size, _ = rules.engine.pattern_shape

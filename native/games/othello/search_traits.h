@@ -94,7 +94,7 @@ class SearchTraits<othello::Othello<N>> {
       predict_children(node, empties, score_step() - bound, children, counters);
     else
       list_children(node, empties, children);
-    if (patterns_ != nullptr && empties > kTwoPlies && children.size > 1)
+    if (patterns_ != nullptr && children.size > 1 && plies_ahead(empties - 1) > 0)
       look_ahead(children, empties, score_step() - bound, predicted, counters);
     return bounds;
   }
@@ -103,7 +103,7 @@ class SearchTraits<othello::Othello<N>> {
   int guess(const Node& node, Counters& counters) const {
     if (patterns_ == nullptr) return 0;
     const int horizon = std::min(empties(node) - kGuessPlies, Patterns::kFirstStage + Patterns::kStages - 1);
-    if (!Patterns::has_stage(horizon)) return 0;
+    if (!Patterns::has_stage(horizon) || empties(node) - horizon > kMostGuessPlies) return 0;
     const std::int32_t score = score_ahead(node, horizon, -kHopeless, kHopeless, counters);
     const int step = score_step();
     return std::clamp(step * static_cast<int>(std::lround(static_cast<double>(score) / (kUnit * step))), -N * N, N * N);
@@ -230,8 +230,10 @@ class SearchTraits<othello::Othello<N>> {
     return effective_cost(predict(node, empties, counters), claim);
   }
 
-  // Plies that the cost of a child with so many empties is looked ahead for: an even number, leaves where the table has a stage.
+  // Plies that the cost of a child with so many empties is looked ahead for: an even number, leaves where the table has a stage;
+  // none where no stage is near.
   static int plies_ahead(int empties) {
+    if (empties - kMostPlies > kLastStage) return 0;
     int plies = empties >= kSixPlies ? 6 : empties >= kFourPlies ? 4 : empties >= kTwoPlies ? 2 : 0;
     while (empties - plies > kLastStage) plies += 2;
     return plies;
@@ -351,14 +353,14 @@ class SearchTraits<othello::Othello<N>> {
   static constexpr int kPatternEmpties = 9;
   // Where a node is predicted to be kFailingDiscs below the claim, its children are predicted from kFailingEmpties only.
   static constexpr int kFailingDiscs = 6, kFailingEmpties = 12;
-  static constexpr int kTwoPlies = 14, kFourPlies = 18, kSixPlies = 22;
+  static constexpr int kTwoPlies = 14, kFourPlies = 18, kSixPlies = 22, kMostPlies = 6;
   static constexpr int kLookAheadMoves = 4, kLookAheadBits = 3, kStopBits = 1;
   static constexpr int kLogPredicted = 10;
   static constexpr int kReplies = 2, kUnpredictedReplies = 5;
   static constexpr double kSlope = 0.1, kCostWeight = 0.12;
   static constexpr int kLastStage = Patterns::kFirstStage + Patterns::kStages - 1;
   static constexpr std::int32_t kHopeless = 1 << 24;
-  static constexpr int kGuessPlies = 4;
+  static constexpr int kGuessPlies = 4, kMostGuessPlies = 8;
 
   struct Predicted {
     Position position;
