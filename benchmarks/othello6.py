@@ -20,7 +20,8 @@ from rlscout.solving import Limits, SolveOptions, solve
 
 def openings(count: int, plies: int, seed: int) -> list[Position]:
     """Positions with a move to make after so many random ones."""
-    rules, generator, found = game("othello6"), random.Random(seed), []
+    rules, generator = game("othello6"), random.Random(seed)
+    found: list[Position] = []
     while len(found) < count:
         position = rules.engine.initial()[None]
         for _ in range(plies):
