@@ -62,6 +62,8 @@ def _config(name: str | None, settings: Sequence[str], **more: str) -> Config:
         if not equals:
             raise ValueError(f"--set {entry}: write KEY=VALUE, as in --set selfplay.games=32")
         overrides[key.strip()] = value.strip()
+    if name is None and "data" in more and (Path(more["data"]) / "config.toml").is_file():
+        name = str(Path(more["data"]) / "config.toml")  # a run goes by the settings that it was begun with
     return config.load(name, {**overrides, **more})
 
 
@@ -108,7 +110,7 @@ def serve(
       rlscout keys keys && rlscout serve othello6 --address tcp://0.0.0.0:5555 --keys keys
     """
     from rlscout.games import game
-    from rlscout.process import log_to, stop_with_parent
+    from rlscout.process import log_to, only_one, stop_with_parent
     from rlscout.storage.server import CleanUp, serve
 
     config = _config(name, set_, **({} if data is None else {"data": str(data)}))
@@ -124,7 +126,8 @@ def serve(
     def ready(bound: str) -> None:
         print(f"serving {folder} at {bound}", flush=True)
 
-    serve(folder, chosen, game(config.game, config.scoring).name, key_folder, policy, ready)
+    with only_one("serve", folder):
+        serve(folder, chosen, game(config.game, config.scoring).name, key_folder, policy, ready)
     return OK
 
 
@@ -202,7 +205,7 @@ def selfplay(
     server: Server = None,
     keys: Path | None = None,
     worker: Annotated[str, Parameter(help="A name no other self-play of this run has at the same time.")] = "0",
-    games: Annotated[int, Parameter(help="Stop after so many games; 0: never.")] = 0,
+    games: Annotated[int, Parameter(help="Stop once so many games, or a few more, are played; 0: never.")] = 0,
     set_: Settings = (),
     supervised: Supervised = False,
 ) -> int:
@@ -309,6 +312,8 @@ def solve(
         raise ValueError("--leaf-empties is of a certificate: give --certificate FILE too")
     if data is not None and model != "best":
         raise ValueError("--data is where --model best is looked for: give that too")
+    if certificate is not None:
+        _check_place(certificate)
     played = game_of(game, scoring)
     chosen = ordering or ("static" if model == "none" else "network")
     if model != "none" and not chosen.startswith("network"):
@@ -328,8 +333,22 @@ def solve(
     solution = job.solve_with(proof, asked, limits, all_moves)
     _print_solution(solution, json)
     if not solution.proven:
+        if certificate is not None:
+            print(f"no certificate {certificate}: the score is not proven yet", file=sys.stderr)
         return LIMIT
     return _certify(proof, solution, certificate, leaf_empties, limits, json) if certificate else OK
+
+
+def _check_place(path: Path) -> None:
+    """A place that cannot be written is told before hours of work, not after."""
+    if path.is_dir():
+        raise ValueError(f"--certificate {path}: a folder; the name of a file is wanted")
+    probe = path.with_name(path.name + ".part")
+    try:
+        probe.open("ab").close()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"--certificate {path} cannot be written: {error.strerror}") from None
 
 
 def _progress(phase: str, with_score: bool = True) -> Callable[[SolveProgress], None]:
@@ -397,7 +416,7 @@ def _print_solution(solution: Solution, as_json: bool) -> None:
         print(f"  {solution.position.game.square_name(move)}  {bounds}")
     if answer["principal_variation"]:
         print("line   " + " ".join(answer["principal_variation"]))
-    rate = solution.nodes / max(solution.seconds, 1e-9) / 1e6
+    rate = solution.new_nodes / max(solution.seconds, 1e-9) / 1e6
     print(
         f"nodes  {solution.nodes:,} + {solution.evaluations:,} static and {solution.network_evaluations:,} network "
         f"evaluations, {solution.seconds:.2f} s ({rate:.1f} million nodes/s)"
@@ -430,7 +449,7 @@ def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves
     nodes = 0
     seconds = 0.0
     for problem in problems:
-        proof.solver.reset()
+        proof.reset()
         solution = job.solve_with(proof, problem.position, limits, all_moves)
         verdict = problem.verdict(solution)
         counts[verdict] += 1
@@ -837,7 +856,9 @@ def strength(
     *,
     data: Path | None = None,
     model: str = "best",
-    positions: Annotated[int, Parameter(help="0: every position that can be reached, of small games.")] = 200,
+    positions: Annotated[
+        int | None, Parameter(help="Default: 200; 0, and the default up to 9 squares: every one that can be reached.")
+    ] = None,
     empties: int = 14,
     simulations: int = 200,
     seed: int = 1,
@@ -855,7 +876,8 @@ def strength(
 
     played = game(config.game, config.scoring)
     evaluator = None if model == "none" else _evaluator(played, model, Path(config.data))
-    print(measure(config, played, evaluator, positions, empties, simulations, seed, json))
+    count = positions if positions is not None else 200 if played.squares > 9 else 0
+    print(measure(config, played, evaluator, count, empties, simulations, seed, json))
     return OK
 
 
@@ -951,7 +973,11 @@ def _status(command: Callable[[], object]) -> int:
     """What a command returns, or what stands for its error; a defect is logged and raised."""
     try:
         status = command()
-    except (CycloptsError, ValueError, OSError, ImportError) as error:
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        print(f"rlscout: {file}{error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+    except (CycloptsError, ValueError, ImportError) as error:
         print(f"rlscout: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:

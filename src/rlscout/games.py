@@ -44,10 +44,10 @@ def game(name: str, scoring: str = "empties") -> Game:
     try:
         engine = native.engine(canonical_name(name), scoring)
     except ValueError as error:
-        if scoring not in ("empties", "discs"):
+        if scoring not in ("empties", "discs") or not str(error).startswith("unknown game"):
             raise
         hint = nearest(name, [*OTHELLO_NAMES, *SHORT_NAMES, "mnk:M,N,K"])
-        raise ValueError(f"unknown game '{name}'; {hint} ({error})") from None
+        raise ValueError(f"unknown game '{name}'; {hint}; `rlscout games` lists them") from None
     return Game(engine)
 
 

@@ -3,6 +3,7 @@ away."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -10,7 +11,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -46,6 +48,19 @@ def stop_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+@contextmanager
+def only_one(command: str, folder: Path) -> Iterator[None]:
+    """Holds a folder for one process of this command, however that ends; ValueError where another one works there."""
+    with (folder / f"{command}.lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another `rlscout {command}` works in {folder}: stop it, or name another folder by --data"
+            ) from None
+        yield
 
 
 class JsonLines(logging.Formatter):

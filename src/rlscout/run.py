@@ -11,7 +11,6 @@ from there.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -22,8 +21,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ from typing import IO, TYPE_CHECKING, Any
 from rlscout import checker, draw, patterns
 from rlscout.config import Config, SolveConfig, device_of, document
 from rlscout.games import Game, Position, game
-from rlscout.process import LOG_FILE, Every, log_to, stop_on_signals
+from rlscout.process import LOG_FILE, Every, log_to, only_one, stop_on_signals
 from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
 from rlscout.storage import Certificate, Claim, Store, StoreError, open_store
 from rlscout.view import Status, Usage, View, clock
@@ -44,7 +43,6 @@ log = logging.getLogger(__name__)
 
 JOBS = ("selfplay", "train", "duel")
 OUTPUT_FILE = "processes.log"
-LOCK_FILE = "run.lock"
 STOP_SECONDS = 8.0
 """How long processes may take to stop before they are killed; all that is acknowledged is safe by then."""
 CRASHES = 5
@@ -81,19 +79,6 @@ class RunState:
             file.flush()
             os.fsync(file.fileno())
         part.replace(folder / "run.json")
-
-
-@contextmanager
-def only_run(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process alone, however it ends; ValueError where another run works there."""
-    with (folder / LOCK_FILE).open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another `rlscout run` works in {folder}: stop it, or name another folder by --data"
-            ) from None
-        yield
 
 
 class RunError(Exception):
@@ -181,7 +166,7 @@ def run(config: Config) -> int:
     played = game(config.game, config.scoring)
     asked = position_to_solve(config, played)
     folder.mkdir(parents=True, exist_ok=True)
-    with only_run(folder):
+    with only_one("run", folder):
         state = RunState.load(folder)
         if state.result and _answers(state.result, config, asked) and state.learning_seconds >= 60.0 * config.minutes:
             print(f"{_title(config)}: solved before\n")
@@ -212,7 +197,10 @@ def _sit(config: Config, played: Game, asked: Position, state: RunState) -> int:
             view.say(f"rlscout: {error}; the last words in {folder / OUTPUT_FILE}:\n{words}")
             return 2
         except OSError as error:
-            view.say(f"rlscout: cannot go on in {folder}: {error}; what was acknowledged is kept")
+            view.say(
+                f"rlscout: cannot go on in {folder}: {error.strerror or error}. What was acknowledged is kept; once that is mended, "
+                "the same command goes on from there"
+            )
             return 2
         finally:
             session.close()

@@ -71,6 +71,7 @@ class Solution:
     network_evaluations: int
     seconds: float
     options: SolveOptions
+    new_nodes: int = 0  # of `nodes` those of this call; the others were spent before, on what the proof knew already
     scores: dict[int, tuple[int, int]] = field(default_factory=dict)  # all-moves: square -> proven (lower, upper)
     nodes_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     cut_nodes_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -166,6 +167,11 @@ class Proof:
         elif state is not None:
             self.solver.save(str(state))  # a place that cannot be written is told now, not after hours
 
+    def reset(self) -> None:
+        """Forgets the table, the hints and the counters."""
+        self.solver.reset()
+        self.nodes = 0
+
     def prove(self, position: Position, limits: Limits) -> SolveResult:
         """Starts the solver until it ends for another reason than missing hints."""
         begin, nodes_before = time.monotonic(), self.nodes
@@ -239,7 +245,7 @@ def solve(
 def solve_with(proof: Proof, position: Position, limits: Limits, all_moves: bool = False) -> Solution:
     """As `solve`, with a proof whose table is kept: for a certificate of the result, or for a file of related
     positions."""
-    begin = time.monotonic()
+    begin, nodes_before = time.monotonic(), proof.nodes
     if all_moves and position.phase == 0:
         return _solve_every_move(proof, position, limits)
     result = proof.prove(position, limits)
@@ -253,6 +259,7 @@ def solve_with(proof: Proof, position: Position, limits: Limits, all_moves: bool
         else [result["best_move"]],
         principal_variation=list(result["principal_variation"]),
         nodes=result["nodes"],
+        new_nodes=result["nodes"] - nodes_before,
         evaluations=result["evaluations"],
         network_evaluations=proof.network_evaluations,
         seconds=time.monotonic() - begin,
@@ -265,14 +272,14 @@ def solve_with(proof: Proof, position: Position, limits: Limits, all_moves: bool
 
 def _solve_every_move(proof: Proof, position: Position, limits: Limits) -> Solution:
     """One proof a move over one table; the bounds of the position are the maxima of those of its moves."""
-    begin = time.monotonic()
+    begin, nodes_before = time.monotonic(), proof.nodes
     scores: dict[int, tuple[int, int]] = {}
     variations: dict[int, list[int]] = {}
-    status, nodes, evaluations = "proven", 0, 0
+    status, nodes, evaluations = "proven", proof.nodes, 0
     engine = position.game.engine
     for move in position.legal_squares:
         left = Limits(
-            None if limits.nodes is None else max(1, limits.nodes - nodes),
+            None if limits.nodes is None else max(1, limits.nodes - (proof.nodes - nodes_before)),
             None if limits.seconds is None else max(0.0, limits.seconds - (time.monotonic() - begin)),
         )
         result = proof.prove(position.play([move]), left)
@@ -292,6 +299,7 @@ def _solve_every_move(proof: Proof, position: Position, limits: Limits) -> Solut
         best_moves=best,
         principal_variation=variations[best[0]],
         nodes=nodes,
+        new_nodes=nodes - nodes_before,
         evaluations=evaluations,
         network_evaluations=proof.network_evaluations,
         seconds=time.monotonic() - begin,

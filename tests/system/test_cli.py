@@ -11,6 +11,8 @@ import pytest
 from networks import flat_network
 
 from rlscout.cli import execute
+from rlscout.process import only_one
+from rlscout.storage import open_store
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -124,6 +126,18 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["solve", "othello6", "--threads", "0"], "threads"),
         (["solve", "othello6", "--table-mb", "0"], "table_mb"),
         (["solve", "othello6", "--all-moves", "--certificate", "x.cert"], "--certificate is of one position"),
+        (
+            ["solve", "othello8", "--certificate", "no/where.cert"],
+            "--certificate no/where.cert cannot be written: No such",
+        ),
+        (["solve", "othello8", "--certificate", "DATA"], "a folder; the name of a file is wanted"),
+        (["solve", "othello8", "--leaf-empties", "9"], "--leaf-empties is of a certificate"),
+        (["solve", "othello8", "--seconds", "nan"], "--seconds nan: zero or more"),
+        (
+            ["solve", "othello8", "--model", "x", "--ordering", "static"],
+            "--model x orders nothing with --ordering static",
+        ),
+        (["solve", "mnk:20,20,5"], "mnk:20,20,5"),
         (["perft", "othello6", "-1"], "depth -1"),
         (["verify", "missing.cert"], "missing.cert: no such file"),
         (["run", "othelo6"], "did you mean 'othello6'?"),
@@ -148,6 +162,29 @@ def test_bad_input_is_one_clear_line(
     assert message in err
     assert err.startswith("rlscout: ")
     assert len(err.splitlines()) == 1
+
+
+def test_a_folder_is_served_once_at_a_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with only_one("serve", tmp_path):
+        status, out, err = run(capsys, "serve", "tictactoe", "--data", str(tmp_path))
+    assert (status, out) == (2, "")
+    assert f"another `rlscout serve` works in {tmp_path}" in err
+
+
+def test_the_settings_of_a_run_are_found_in_its_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('game = "othello4"\n')
+    with open_store(tmp_path, "othello4"):
+        pass
+    status, out, _ = run(capsys, "report", "--data", str(tmp_path))
+    assert (status, out.strip()) == (0, str(tmp_path / "report.html"))
+    assert "rlscout: othello4" in (tmp_path / "report.html").read_text()
+
+
+def test_a_limit_leaves_no_certificate_and_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "x.cert"
+    status, _, err = run(capsys, "solve", "othello8", "--nodes", "1000", "--certificate", str(path))
+    assert (status, list(tmp_path.iterdir())) == (3, [])
+    assert f"no certificate {path}: the score is not proven yet" in err
 
 
 def test_a_network_of_another_game_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_bad_moves_are_named(moves: str, message: str) -> None:
     [
         ("othelo6", "unknown game 'othelo6'; did you mean 'othello6'"),
         ("tic-tac-toe", "did you mean 'tictactoe'"),
-        ("mnk:0,3,3", "unknown game 'mnk:0,3,3'"),
+        ("mnk:0,3,3", "game 'mnk:0,3,3': mnk:M,N,K takes M columns"),
         ("chess", "unknown game 'chess'"),
     ],
 )

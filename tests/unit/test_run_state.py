@@ -9,7 +9,8 @@ import pytest
 
 from rlscout.config import Config, load
 from rlscout.games import game
-from rlscout.run import RunState, only_run, run
+from rlscout.process import only_one
+from rlscout.run import RunState, run
 from rlscout.solving import solve
 
 ENDGAME = "XO-XO-O-- X"
@@ -61,7 +62,7 @@ def test_a_result_of_another_question_answers_nothing(
 
 def test_a_folder_has_one_run_at_a_time(config: Config) -> None:
     folder = Path(config.data)
-    with only_run(folder), pytest.raises(ValueError, match=f"another `rlscout run` works in {folder}"):
+    with only_one("run", folder), pytest.raises(ValueError, match=f"another `rlscout run` works in {folder}"):
         run(config)
     left(config)
     assert run(config) == 0

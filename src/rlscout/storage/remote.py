@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -102,7 +103,9 @@ class RemoteStore:
             if self._socket is None:
                 raise StoreError(f"{self._address}: this store is closed")
             if now >= resend:
-                self._socket.send_multipart([MAGIC, request, header, body], copy=False)
+                # Nobody there, or a handshake that failed: then a send would wait for ever.
+                with suppress(zmq.Again):
+                    self._socket.send_multipart([MAGIC, request, header, body], zmq.NOBLOCK, copy=False)
                 resend, wait = now + wait, min(2 * wait, LONGEST_WAIT)
             if not hurry and self._stopping.is_set():
                 hurry, end = True, min(end, now + LAST_SECONDS)
