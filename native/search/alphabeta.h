@@ -318,7 +318,7 @@ class AlphaBeta<G>::Worker {
     // 3. The order, and what the tables know of the replies.
     if constexpr (kShared)
       if (shared_.options_.hint_ply > 0 && ply <= shared_.options_.hint_ply && children.size > 1 &&
-          !shared_.hints_.order(node.position, children) && ply <= shared_.hint_ply_) {
+          !shared_.hints_.order(node.position, children, order_bit(traits_, empties)) && ply <= shared_.hint_ply_) {
         want(node.position);
         return 0;
       }

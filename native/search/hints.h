@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <unordered_map>
 #include <utility>
@@ -36,23 +37,28 @@ class HintMap {
   bool contains(const Position& position) const { return hints_.contains(canonical(game_, position).position); }
   void clear() { hints_.clear(); }
 
-  // Sets the order of the children of a hinted position: by the value of a child where it is hinted too (the parent's own
-  // stands in where it is not), the policy deciding between near equals; by policy alone where no child is hinted.
+  // Sets the order of the children of a hinted position, where they have none that speaks of cost (`bit` is 0): by the value of a
+  // child where it is hinted too (the parent's own stands in where it is not), the policy deciding between near equals. Where
+  // their order is a cost already, of which `bit` is one bit, a child that the network has little hope for costs more: kDoubt
+  // bits for each time that its chance is halved. False where the position has no hint.
   template <class ChildList>
-  bool order(const Position& position, ChildList& children) const {
+  bool order(const Position& position, ChildList& children, int bit) const {
     const auto least = canonical(game_, position);
     const auto parent = hints_.find(least.position);
     if (parent == hints_.end()) return false;
-    constexpr float kValueScale = 1e6f, kPolicyScale = 1e5f, kMost = 1e9f;
+    constexpr float kValueScale = 1e6f, kPolicyScale = 1e5f, kMost = 1e9f, kLeastChance = 0.02f, kDoubt = 3.0f;
     for (int i = 0; i < children.size; ++i) {
       auto& child = children.items[static_cast<std::size_t>(i)];
       const auto hint = hints_.find(canonical(game_, child.node.position).position);
       const float value = hint != hints_.end() ? -hint->second.value : parent->second.value;
       const float policy =
           parent->second.policy[static_cast<std::size_t>(image(game_.square(child.move), least.symmetry))];
-      const float promise = kValueScale * value + kPolicyScale * policy;
+      const float chance = std::clamp((1.0f + value) / 2.0f, kLeastChance, 1.0f);
+      const float promise =
+          bit > 0 ? static_cast<float>(bit) * kDoubt * std::log2(chance) : kValueScale * value + kPolicyScale * policy;
       // A broken network may promise anything, also what is no number.
-      child.order = promise > -kMost && promise < kMost ? static_cast<std::int32_t>(promise) : 0;
+      const std::int32_t given = promise > -kMost && promise < kMost ? static_cast<std::int32_t>(promise) : 0;
+      child.order = bit > 0 ? child.order + given : given;
     }
     return true;
   }

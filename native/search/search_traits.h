@@ -74,4 +74,14 @@ concept SearchTraitsOf =
 template <Game G>
 class SearchTraits;
 
+// What one bit of search cost is in the order that expand() gives to the children of a node; 0 where that order is no cost, as in
+// games whose traits do not say.
+template <class Traits>
+int order_bit(const Traits& traits, int empties) {
+  if constexpr (requires { traits.order_bit(empties); })
+    return traits.order_bit(empties);
+  else
+    return 0;
+}
+
 }  // namespace rlscout

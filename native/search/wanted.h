@@ -51,7 +51,7 @@ class WantedWalk {
     Counters ignored;
     const Bounds rule = traits_.expand(node, bound, children, ignored);
     if (rule.lower >= bound || rule.upper < bound) return;
-    if (children.size > 1 && !hints_.order(node.position, children)) {
+    if (children.size > 1 && !hints_.order(node.position, children, order_bit(traits_, traits_.empties(node)))) {
       add(node.position);
       if (--blind < 0) return;
     }

@@ -196,7 +196,7 @@ class SolveConfig:
         "order of moves: the network near the root, patterns (where a table comes with the game) or static order below",
         choices=("network+patterns", "network", "patterns", "static", "random"),
     )
-    hint_ply: int = setting(8, "the network orders positions down to this ply below the root", 0, 10_000)
+    hint_ply: int = setting(4, "the network orders positions down to this ply below the root", 0, 10_000)
     hint_batch: int = setting(4096, "positions evaluated at once for the ordering", 1, 1_000_000)
     compare: bool = setting(True, "solve once more with the static ordering, to state what the network saved")
     nodes: int = setting(0, "limit on positions entered by the search; 0: none", 0, 2**62)

@@ -46,3 +46,16 @@ def test_a_bad_line_is_named(line: str, tmp_path: Path) -> None:
     (tmp_path / "bad.book").write_text(f"% fine\n{line}\n")
     with pytest.raises(ValueError, match=r"bad\.book, line 2: "):
         book.Book.read(game("othello4"), tmp_path / "bad.book")
+
+
+def test_the_book_of_othello6_agrees_with_itself_and_with_what_is_known() -> None:
+    made = book.load("othello6")
+    assert made is not None
+    assert len(made.positions) == 1 + 1 + 3 + 14 + 60
+    played = game("othello6")
+    # Scores for X after two moves, and for O after three, as published by others.
+    known = {"": -4, "e4c5": -4, "e4e3": -2, "e4e5": 20, "e4c5b4": 4, "e4c5b3": 6, "e4c5b2": 14}
+    assert {moves: made.score(played.play(moves)) for moves in known} == known
+    for position in made.positions:
+        if (scores := made.moves(position)) and position.empties > 28:
+            assert made.score(position) == max(scores.values())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from rlscout import patterns
 from rlscout.native import engine
 
 WAIT = 300.0
@@ -177,3 +179,28 @@ def test_large_boards_answer_when_a_line_is_near() -> None:
 def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         engine("othello4").solver(options)  # type: ignore[arg-type]
+
+
+def test_hints_beside_patterns_add_doubt_and_no_more() -> None:
+    """A network that finds every child alike leaves the order of the pattern table as it is; noise changes it, and no score."""
+    table = patterns.load("othello6")
+    assert table is not None
+    rules, position = engine("othello6"), late("othello6", 12, 3)
+
+    def ordered(value: Callable[[int], Any] | None) -> dict[str, Any]:
+        solver = rules.solver({"patterns": table.packed(), "hint_ply": 0 if value is None else 3})
+        result = start_and_wait(solver, position)
+        while value is not None and result["status"] == "wanted":
+            wanted = solver.wanted()
+            flat = np.full((len(wanted), rules.squares), 1.0 / rules.squares, np.float32)
+            solver.add_hints(wanted, flat, value(len(wanted)))
+            result = start_and_wait(solver, position)
+        return result
+
+    generator = np.random.default_rng(2)
+    alone, alike = ordered(None), ordered(lambda count: np.zeros(count, np.float32))
+    noise = ordered(lambda count: generator.uniform(-1, 1, count).astype(np.float32))
+    assert alone["status"] == alike["status"] == noise["status"] == "proven"
+    assert alone["lower"] == alike["lower"] == noise["lower"]
+    assert alike["principal_variation"] == alone["principal_variation"]
+    assert noise["nodes"] != alone["nodes"]

@@ -99,6 +99,8 @@ class SearchTraits<othello::Othello<N>> {
     return bounds;
   }
 
+  int order_bit(int empties) const { return patterns_ != nullptr && Patterns::has_stage(empties - 1) ? kUnit : 0; }
+
   // What the score may be, 0 where nothing is known: a few plies ahead of a table's prediction.
   int guess(const Node& node, Counters& counters) const {
     if (patterns_ == nullptr) return 0;
