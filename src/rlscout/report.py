@@ -129,7 +129,7 @@ def _ordering_plot(result: dict[str, Any]) -> str:
     if result.get("static"):
         lines.append(Line("static", shares(result["static"]["plies"])))
     return (
-        plot("Share of cut nodes where the first move cut, by ply", "ply from the root", lines)
+        plot("Share of cuts by the first move", "ply from the root", lines)
         if lines[0].points
         else ""
     )

@@ -48,7 +48,7 @@ STOP_SECONDS = 8.0
 CRASHES = 5
 """Crashes of one process within CRASH_SECONDS that end the run."""
 CRASH_SECONDS = 60.0
-COMPARE_FACTOR = 20
+COMPARE_FACTOR = 60
 """The proof with the static ordering, made for comparison, may take this many times the nodes of the network's."""
 
 
