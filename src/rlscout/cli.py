@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
 PROGRESS_SECONDS = 3.0
+MOST_LEAF_EMPTIES = 16
 PERFT_DEPTH = 8
 """Plies counted in one native call: a second at most."""
 
@@ -166,6 +167,7 @@ def _job(
     with open_store(
         where, played.name, keys=key_folder, timeout=config.server.timeout_seconds, stopping=stopping
     ) as store:
+        logging.getLogger(__name__).info("%s of %s with %s", kind, played.name, where)
         if kind == "selfplay":
             from rlscout.selfplay import selfplay
 
@@ -310,6 +312,10 @@ def solve(
         raise ValueError("--certificate is of one position and its score: not with --file or --all-moves")
     if leaf_empties is not None and certificate is None:
         raise ValueError("--leaf-empties is of a certificate: give --certificate FILE too")
+    if leaf_empties is not None and not 0 <= leaf_empties <= MOST_LEAF_EMPTIES:
+        raise ValueError(
+            f"--leaf-empties {leaf_empties}: 0 to {MOST_LEAF_EMPTIES} is allowed, as the checkers take no more"
+        )
     if data is not None and model != "best":
         raise ValueError("--data is where --model best is looked for: give that too")
     if certificate is not None:

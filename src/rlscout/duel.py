@@ -30,11 +30,15 @@ log = logging.getLogger(__name__)
 
 def duel_forever(config: Config, store: Store, stopping: threading.Event) -> None:
     """Judges every new candidate, the newest first, until `stopping` is set."""
+    waiting = False
     while not stopping.is_set():
         candidate = patiently(lambda: _next_candidate(store), stopping, log)
         if candidate:
             duel(config, store, candidate, store.best_model(), stopping)
-        else:
+        elif not waiting:
+            log.info("waiting for a candidate")
+        waiting = not candidate
+        if waiting:
             stopping.wait(config.duel.poll_seconds)
 
 

@@ -128,11 +128,7 @@ def _ordering_plot(result: dict[str, Any]) -> str:
     lines = [Line(result["ordering"], shares(result["plies"]))]
     if result.get("static"):
         lines.append(Line("static", shares(result["static"]["plies"])))
-    return (
-        plot("Share of cuts by the first move", "ply from the root", lines)
-        if lines[0].points
-        else ""
-    )
+    return plot("Share of cuts by the first move", "ply from the root", lines) if lines[0].points else ""
 
 
 def _learning(store: Store, models: Sequence[Model], duels: Sequence[Duel]) -> str:

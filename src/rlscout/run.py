@@ -48,6 +48,8 @@ STOP_SECONDS = 8.0
 CRASHES = 5
 """Crashes of one process within CRASH_SECONDS that end the run."""
 CRASH_SECONDS = 60.0
+COMPARE_LEAST = 1000
+"""Smaller proofs are over before an order matters."""
 COMPARE_FACTOR = 60
 """The proof with the static ordering, made for comparison, may take this many times the nodes of the network's."""
 
@@ -311,6 +313,8 @@ class Session:
             self.overview.refresh()
             self._show()
             self.stopping.wait(0.1)
+        if self.stopping.is_set():
+            self.view.say("stopping: the last games go to the database")
         stop(self.jobs)
         self.state.save(self.folder)
 
@@ -356,7 +360,7 @@ class Session:
                     path = str(self.folder / result["certificate"]["file"])
                     store.add_certificate(Certificate(path, claim.id, "checked"))
             del proof
-            if settings.compare and options.ordering != "static":
+            if settings.compare and options.ordering != "static" and solution.nodes >= COMPARE_LEAST:
                 result["static"] = self._compare(asked, options, limits, solution)
             if not self.stopping.is_set():
                 self.state.result = result

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
 """How long the last games may take to reach the store when self-play is asked to stop."""
+LOG_SECONDS = 30.0
+"""How often the log says how fast games are played."""
 CLOSE_SECONDS = 1.0
 """How long a thread of the background may take to notice that it is not needed any more."""
 
@@ -193,6 +195,7 @@ class Meter:
 
     def __init__(self, searches: list[BatchedSearch], seconds: float, source: str) -> None:
         self.searches, self.due, self.source = searches, Every(seconds), source
+        self.log_due = Every(LOG_SECONDS)
         self.before = self._sum()
         self.time = time.monotonic()
 
@@ -210,6 +213,10 @@ class Meter:
         self.before, self.time = counters, now
         asked, known = made["evaluations"], made.pop("known")
         values = {f"{name}_per_second": made[name] / seconds for name in made}
+        if self.log_due():
+            log.info(
+                "%s", ", ".join(f"{made[name] / seconds:,.0f} {name}/s" for name in made if made[name]) or "resting"
+            )
         if asked + known:
             values["cache_hit_rate"] = known / (asked + known)
         if made["moves"]:

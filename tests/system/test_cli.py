@@ -132,6 +132,7 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         ),
         (["solve", "othello8", "--certificate", "DATA"], "a folder; the name of a file is wanted"),
         (["solve", "othello8", "--leaf-empties", "9"], "--leaf-empties is of a certificate"),
+        (["solve", "othello4", "--certificate", "x.cert", "--leaf-empties", "17"], "--leaf-empties 17: 0 to 16"),
         (["solve", "othello8", "--seconds", "nan"], "--seconds nan: zero or more"),
         (
             ["solve", "othello8", "--model", "x", "--ordering", "static"],
