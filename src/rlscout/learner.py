@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
@@ -26,8 +26,6 @@ from rlscout.config import TrainConfig
 from rlscout.network import F32, Header, Network, program_version, shapes
 from rlscout.ranks import LOOPBACK, Place
 from rlscout.tower import new_tower, set_weights, weights_of
-
-T = TypeVar("T")
 
 FORMAT = "rlscout training 1"
 GROUP_SECONDS = 300.0
@@ -73,13 +71,15 @@ class Group:
         waits, ends = votes.tolist()
         return not waits, bool(ends)
 
-    def share(self, value: T) -> T:
-        """What rank 0 has, for all."""
+    def share(self, data: bytes) -> bytes:
+        """What rank 0 has, for all; as plain bytes, so that nobody unpickles what a socket brought."""
         if self.size == 1:
-            return value
-        shared = [value]
-        distributed.broadcast_object_list(shared, 0, device=torch.device("cpu"))
-        return shared[0]
+            return data
+        length = torch.tensor([len(data)])
+        distributed.broadcast(length, 0)
+        shared = torch.from_numpy(np.frombuffer(data.ljust(int(length)), np.uint8)[: int(length)].copy())
+        distributed.broadcast(shared, 0)
+        return shared.numpy().tobytes()
 
     def average_(self, tensors: Sequence[Tensor]) -> None:
         """Replaces float tensors of one device by their means over all, the same to the bit everywhere."""

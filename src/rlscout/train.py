@@ -25,6 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -287,7 +288,8 @@ def _resume(config: Config, store: Store, engine: Engine, group: Group) -> tuple
     learner = Learner(
         Header(engine.name, engine.rows, engine.columns, config.network), settings, config.seed, device, group
     )
-    saved = group.share(store.load_training() if group.rank == 0 else None)
+    found = msgspec.msgpack.encode(store.load_training() if group.rank == 0 else None)
+    saved = msgspec.msgpack.decode(group.share(found), type=TrainingState | None)
     drawn = int(learner.restore(saved.data)["drawn"]) if saved else 0
     received = saved.last_sample_id if saved else 0
     log.info("training from step %d on %s, rank %d of %d", learner.step, device, group.rank, group.size)
