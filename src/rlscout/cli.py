@@ -855,6 +855,17 @@ def evaluation(
     return OK
 
 
+def _of_run(
+    name: str | None, data: Path | None, model: str, settings: Sequence[str]
+) -> tuple[Config, Game, Evaluator | None]:
+    """The settings of a run, its game, and the network to be measured; None for "none"."""
+    from rlscout.games import game
+
+    config = _config(name, settings, **({} if data is None else {"data": str(data)}))
+    played = game(config.game, config.scoring)
+    return config, played, None if model == "none" else _evaluator(played, model, Path(config.data))
+
+
 @bench_app.command
 def strength(
     name: ConfigName = None,
@@ -877,11 +888,7 @@ def strength(
     """
     from rlscout.bench import strength as measure
 
-    config = _config(name, set_, **({} if data is None else {"data": str(data)}))
-    from rlscout.games import game
-
-    played = game(config.game, config.scoring)
-    evaluator = None if model == "none" else _evaluator(played, model, Path(config.data))
+    config, played, evaluator = _of_run(name, data, model, set_)
     count = positions if positions is not None else 200 if played.squares > 9 else 0
     print(measure(config, played, evaluator, count, empties, simulations, seed, json))
     return OK
@@ -911,11 +918,7 @@ def ordering(
     """
     from rlscout.bench import ordering as measure
 
-    config = _config(name, set_, **({} if data is None else {"data": str(data)}))
-    from rlscout.games import game
-
-    played = game(config.game, config.scoring)
-    evaluator = None if model == "none" else _evaluator(played, model, Path(config.data))
+    config, played, evaluator = _of_run(name, data, model, set_)
     print(measure(config, played, evaluator, positions, (low, high), hint_ply, seed, json))
     return OK
 
