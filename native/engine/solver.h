@@ -73,10 +73,10 @@ class Solver {
                          std::span<const float> value) = 0;  // n, n * S, n
   virtual void reset() = 0;                                  // forgets table, hints, samples and counters
   // The state of the proofs so far (engine/table_file.h) to a file, whole or not at all, while a job runs or not; and back, in place
-  // of what the solver knew. The nodes spent on it are counted with those of later jobs. Both throw std::invalid_argument, load also
+  // of what the solver knew. The nodes spent on it are counted with those of later jobs; the note, a line, comes back. Both throw std::invalid_argument, load also
   // std::logic_error while a job runs.
-  virtual void save(const std::string& path) const = 0;
-  virtual void load(const std::string& path) = 0;
+  virtual void save(const std::string& path, const std::string& note) const = 0;
+  virtual std::string load(const std::string& path) = 0;
 };
 
 }  // namespace rlscout

@@ -112,17 +112,18 @@ class SolverFor : public Solver {
                           &policy[i * static_cast<std::size_t>(info_.squares)], value[i]);
   }
 
-  void save(const std::string& path) const override {
+  void save(const std::string& path, const std::string& note) const override {
     const Counters spent = job_.running() ? Counters{before_.nodes + budget_->nodes(), before_.evaluations}
                                           : total();  // about, while it runs
-    save_table(search_.table(), info_.name, info_.scoring, spent, path);
+    save_table(search_.table(), info_.name, info_.scoring, spent, note, path);
   }
 
-  void load(const std::string& path) override {
+  std::string load(const std::string& path) override {
     require_idle("load");
     reset();
-    spent_ = load_table(search_.table(), info_.name, info_.scoring, info_.max_score, path);
-    before_ = spent_;
+    TableFileHead head = load_table(search_.table(), info_.name, info_.scoring, info_.max_score, path);
+    before_ = spent_ = head.spent;
+    return std::move(head.note);
   }
 
   void reset() override {

@@ -523,10 +523,11 @@ void bind_solver(nb::module_& module, nb::class_<Engine>& engine) {
           nb::arg("positions"), nb::arg("policy"), nb::arg("value"))
       .def("reset", [](PythonSolver& s) { s.solver->reset(); })
       .def(
-          "save", [](const PythonSolver& s, const std::string& path) { s.solver->save(path); },
-          nb::call_guard<nb::gil_scoped_release>())
+          "save",
+          [](const PythonSolver& s, const std::string& path, const std::string& note) { s.solver->save(path, note); },
+          nb::arg("path"), nb::arg("note") = "", nb::call_guard<nb::gil_scoped_release>())
       .def(
-          "load", [](PythonSolver& s, const std::string& path) { s.solver->load(path); },
+          "load", [](PythonSolver& s, const std::string& path) { return s.solver->load(path); },
           nb::call_guard<nb::gil_scoped_release>());
   engine.def(
       "solver",

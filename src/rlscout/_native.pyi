@@ -136,10 +136,11 @@ class Solver:
         self, positions: U64, policy: F32, value: F32
     ) -> None: ...  # [n, 2W], [n, S], [n]; orders moves, never decides truth
     def reset(self) -> None: ...  # forgets table, hints and counters
-    def save(self, path: str) -> None:
-        """The state of the proofs so far, whole or not at all, while a job runs or not. ValueError: it cannot be written."""
-    def load(self, path: str) -> None:
-        """A saved state in place of what the solver knew; the nodes spent on it are counted with those of later jobs.
+    def save(self, path: str, note: str = "") -> None:
+        """The state of the proofs so far, whole or not at all, while a job runs or not, with a line of text that says what it is of.
+        ValueError: it cannot be written."""
+    def load(self, path: str) -> str:
+        """A saved state in place of what the solver knew, and its note; the nodes spent on it are counted with those of later jobs.
 
         ValueError, with an empty table, for a file that is none, of another game or scoring, or damaged."""
     def start_certificate(

@@ -99,9 +99,8 @@ def random_positions(played: Game, count: int, low: int, high: int, seed: int) -
             position = position.play([generator.choice(position.legal_squares) if position.phase == 0 else -1])
         if position.phase != 0 or position.empties != wanted:
             continue
-        key = played.engine.canonical(position.packed[None])[0].tobytes()
-        if key not in seen:
-            seen.add(key)
+        if position.key not in seen:
+            seen.add(position.key)
             made.append(position)
         if len(made) == count:
             return made
@@ -157,10 +156,9 @@ def reachable_positions(played: Game, most: int = 100_000) -> list[Position]:
     while layer:
         following = []
         for position in layer:
-            key = played.engine.canonical(position.packed[None])[0].tobytes()
-            if key in seen or position.over:
+            if position.key in seen or position.over:
                 continue
-            seen.add(key)
+            seen.add(position.key)
             if position.phase == 0:
                 made.append(position)
             following += [position.play([move]) for move in (position.legal_squares or [-1])]

@@ -1,7 +1,7 @@
 """The opening book: the exact score of every position after the first plies of a game, folded by symmetry.
 
-    make("othello6", 4, SolveOptions("patterns"))  ->  Book     proves every position after 4 plies; the others follow from these
-    load("othello6")                               ->  Book     the one shipped with the package, None where there is none
+    make(game("othello6"), 4, SolveOptions())  ->  Book     proves every position after 4 plies; the others follow from these
+    load("othello6")                           ->  Book     the one shipped with the package, None where there is none
 
 The file is text: `%` begins a comment, every other line is a position, a semicolon and the score for the side to move. Nothing in
 a book is taken on trust by the solver: it answers people, and `rlscout solve --certificate` proves any entry again.
@@ -22,7 +22,7 @@ FOLDER = "tables"
 
 @dataclass(frozen=True)
 class Book:
-    """Scores for the side to move, by the key of a folded position (see `key`)."""
+    """Scores for the side to move, by the key of a position (see `Position.key`)."""
 
     game: str
     scoring: str
@@ -34,7 +34,7 @@ class Book:
         """None where the position is not in the book, nor any image of it."""
         if (position.game.name, position.game.scoring) != (self.game, self.scoring):
             return None
-        return self.scores.get(key(position))
+        return self.scores.get(position.key)
 
     def moves(self, position: Position) -> dict[int, int]:
         """Square -> score for the side to move at `position`, of the legal moves that lead to a position of the book."""
@@ -61,17 +61,11 @@ class Book:
             text, _, score = line.partition(";")
             try:
                 position = played.position(text)
-                scores[key(position)] = int(score)
+                scores[position.key] = int(score)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}") from None
             positions.append(position)
         return cls(played.name, played.scoring, "\n".join(about), scores, tuple(positions))
-
-
-def key(position: Position) -> bytes:
-    """Equal for a position and its images under the symmetries of the board, whoever is to move."""
-    folded: bytes = position.game.engine.canonical(position.packed[None])[0].tobytes()
-    return folded
 
 
 def load(name: str, scoring: str = "empties") -> Book | None:
@@ -93,7 +87,7 @@ def positions_after(played: Game, plies: int) -> list[list[Position]]:
             for move in position.legal_squares or [-1]:
                 after = position.play([move])
                 if not after.over:
-                    following.setdefault(key(after), after)
+                    following.setdefault(after.key, after)
         layers.append(list(following.values()))
     return layers
 
@@ -113,22 +107,22 @@ def make(
     scores: dict[bytes, int] = {}
     for number, position in enumerate(layers[-1], 1):
         solution = solve_with(proof, position, Limits())  # no limit: it ends proven
-        scores[key(position)] = solution.lower
+        scores[position.key] = solution.lower
         on_proof(number, len(layers[-1]), solution)
     for layer in reversed(layers[:-1]):
         for position in layer:
             scores.setdefault(
-                key(position), max(_after(position, move, scores) for move in position.legal_squares or [-1])
+                position.key, max(_after(position, move, scores) for move in position.legal_squares or [-1])
             )
     ordered = list(_distinct(position for layer in layers for position in layer))
-    return Book(played.name, played.scoring, about, {key(p): scores[key(p)] for p in ordered}, tuple(ordered))
+    return Book(played.name, played.scoring, about, {p.key: scores[p.key] for p in ordered}, tuple(ordered))
 
 
 def _after(position: Position, move: int, scores: dict[bytes, int]) -> int:
     """The score of a move."""
     after = position.play([move])
-    return -(after.score() if after.over else scores[key(after)])
+    return -(after.score() if after.over else scores[after.key])
 
 
 def _distinct(positions: Iterable[Position]) -> Iterable[Position]:
-    return {key(position): position for position in positions}.values()
+    return {position.key: position for position in positions}.values()

@@ -267,9 +267,11 @@ def solve(
     model: Annotated[str, Parameter(help="Network that orders moves: a FILE, best (of --data) or none.")] = "none",
     data: Annotated[Path | None, Parameter(help="Folder of a run, for --model best; default data/GAME.")] = None,
     ordering: Annotated[
-        Literal["static", "patterns", "network", "network+patterns", "random"] | None,
-        Parameter(help="Default: network with a model."),
-    ] = None,
+        Literal["auto", "static", "patterns", "network", "network+patterns", "random"],
+        Parameter(
+            help="auto: the network of --model near the root; below, patterns where a table comes along, else static."
+        ),
+    ] = "auto",
     scoring: Annotated[Literal["empties", "discs"], Parameter(help="Who gets the empty squares.")] = "empties",
     certificate: Annotated[Path | None, Parameter(help="Write a certificate of the score.")] = None,
     leaf_empties: Annotated[
@@ -321,21 +323,19 @@ def solve(
     if certificate is not None:
         _check_place(certificate)
     played = game_of(game, scoring)
-    chosen = ordering or ("static" if model == "none" else "network")
-    if model != "none" and not chosen.startswith("network"):
+    by_network = ordering.startswith("network") or (ordering == "auto" and model != "none")
+    if model != "none" and not by_network:
         raise ValueError(
-            f"--model {model} orders nothing with --ordering {chosen}: allowed are network, network+patterns"
+            f"--model {model} orders nothing with --ordering {ordering}: allowed are auto, network, network+patterns"
         )
-    evaluator = None
-    if chosen.startswith("network"):
-        evaluator = _evaluator(played, model, data)
-    options = job.SolveOptions(chosen, hint_ply, table_mb=table_mb, threads=threads, seed=seed)
+    evaluator = _evaluator(played, model, data) if by_network else None
+    options = job.SolveOptions(ordering, hint_ply, table_mb=table_mb, threads=threads, seed=seed)
     proof, limits = job.Proof(played, options, evaluator, _progress("solving"), state=state), job.Limits(nodes, seconds)
-    if proof.nodes:
-        print(f"going on from {state}: {proof.nodes:,} nodes spent before", file=sys.stderr)
     if file is not None:
         return _solve_file(proof, list(job.read_problems(played, file)), limits, all_moves, json)
     asked = played.position(position) if position is not None else played.play(moves or "")
+    if proof.nodes:
+        print(f"going on from {state}: {proof.nodes:,} nodes spent before{_of_another(proof, asked)}", file=sys.stderr)
     solution = job.solve_with(proof, asked, limits, all_moves)
     _print_solution(solution, json)
     if not solution.proven:
@@ -343,6 +343,13 @@ def solve(
             print(f"no certificate {certificate}: the score is not proven yet", file=sys.stderr)
         return LIMIT
     return _certify(proof, solution, certificate, leaf_empties, limits, json) if certificate else OK
+
+
+def _of_another(proof: Proof, asked: Position) -> str:
+    """Tells where the state was left by the proof of another position; what it holds is true of any."""
+    if not proof.question or proof.game.position(proof.question).key == asked.key:
+        return ""
+    return f" on another position, {proof.question}; what is known from there helps as far as it is met again"
 
 
 def _check_place(path: Path) -> None:
@@ -425,7 +432,7 @@ def _print_solution(solution: Solution, as_json: bool) -> None:
     rate = solution.new_nodes / max(solution.seconds, 1e-9) / 1e6
     print(
         f"nodes  {solution.nodes:,} + {solution.evaluations:,} static and {solution.network_evaluations:,} network "
-        f"evaluations, {solution.seconds:.2f} s ({rate:.1f} million nodes/s)"
+        f"evaluations, {solution.seconds:.2f} s ({rate:.1f} million nodes/s), ordered by {solution.options.ordering}"
     )
 
 
@@ -672,11 +679,9 @@ def _tell_of_opening(found: Book, asked: Position, as_json: bool) -> int:
 
 def _make_book(played: Game, path: Path, plies: int, threads: int, table_mb: int) -> int:
     from rlscout import book as openings
-    from rlscout import patterns
     from rlscout.solving import SolveOptions
 
-    ordering = "static" if patterns.load(played.name) is None else "patterns"
-    options = SolveOptions(ordering, table_mb=table_mb, threads=threads)
+    options = SolveOptions(table_mb=table_mb, threads=threads)
     about = (
         f"{played.name} ({played.scoring}): exact scores for the side to move of every position after up to {plies} plies,\n"
         f"folded by symmetry. Made by: rlscout book {played.name} --make {path.name} --plies {plies}"

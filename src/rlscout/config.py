@@ -192,9 +192,9 @@ class SolveConfig:
     moves: str = setting("", "moves from the start to the position to solve, as e4c5...; not with `position`")
     model: str = setting("best", "network that orders moves: best (the promoted one), none, or a file")
     ordering: str = setting(
-        "network+patterns",
-        "order of moves: the network near the root, patterns (where a table comes with the game) or static order below",
-        choices=("network+patterns", "network", "patterns", "static", "random"),
+        "auto",
+        "order of moves; auto: the network near the root, patterns (where a table comes with the game) or static order below",
+        choices=("auto", "network+patterns", "network", "patterns", "static", "random"),
     )
     hint_ply: int = setting(4, "the network orders positions down to this ply below the root", 0, 10_000)
     hint_batch: int = setting(4096, "positions evaluated at once for the ordering", 1, 1_000_000)

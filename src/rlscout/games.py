@@ -149,6 +149,12 @@ class Position:
         """Squares row by row, then the side to move; `Game.position` reads it back."""
         return self.game.engine.to_text(self.packed, self.first_to_move)
 
+    @cached_property
+    def key(self) -> bytes:
+        """Equal for a position and its images under the symmetries of the board, whoever is to move."""
+        folded: bytes = self.game.engine.canonical(self.packed[None])[0].tobytes()
+        return folded
+
     @property
     def to_move(self) -> str:
         return "X" if self.first_to_move else "O"

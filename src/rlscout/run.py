@@ -31,7 +31,7 @@ from rlscout import checker, draw, patterns
 from rlscout.config import Config, SolveConfig, device_of, document
 from rlscout.games import Game, Position, game
 from rlscout.process import LOG_FILE, Every, log_to, only_one, stop_on_signals
-from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
+from rlscout.solving import Limits, Proof, Solution, SolveOptions, checked_ordering, solve_with
 from rlscout.storage import Certificate, Claim, Store, StoreError, open_store
 from rlscout.view import Status, Usage, View, clock
 
@@ -167,6 +167,7 @@ def run(config: Config) -> int:
     folder = Path(config.data)
     played = game(config.game, config.scoring)
     asked = position_to_solve(config, played)
+    checked_ordering(played, config.solve.ordering)
     folder.mkdir(parents=True, exist_ok=True)
     with only_one("run", folder):
         state = RunState.load(folder)
@@ -231,13 +232,6 @@ def _answers(result: dict[str, Any], config: Config, asked: Position) -> bool:
     question = (asked.game.name, asked.game.scoring, asked.text)
     same = (result["game"], result["scoring"], result["position"]) == question
     return same and (result["proven"] or result.get("asked") == asdict(config.solve))
-
-
-def _ordering(wanted: str, played: Game) -> str:
-    """What is left of an ordering while there is no network."""
-    if not wanted.startswith("network"):
-        return wanted
-    return "patterns" if wanted == "network+patterns" and patterns.load(played.name) is not None else "static"
 
 
 def _digest(asked: Position, settings: SolveConfig) -> str:
@@ -328,10 +322,11 @@ class Session:
         self.server.tend()
         settings = self.config.solve
         with self.store() as store:
-            ordered_by_network = settings.ordering.startswith("network")
-            model, evaluator = _network(self.config, store, self.game) if ordered_by_network else (0, None)
+            wanted = settings.ordering
+            by_network = wanted == "auto" or wanted.startswith("network")
+            model, evaluator = _network(self.config, store, self.game) if by_network else (0, None)
             options = SolveOptions(
-                ordering=_ordering(settings.ordering, self.game) if evaluator is None else settings.ordering,
+                ordering="auto" if by_network and evaluator is None else wanted,
                 hint_ply=settings.hint_ply,
                 hint_batch=settings.hint_batch,
                 table_mb=settings.table_mb,
@@ -360,7 +355,7 @@ class Session:
                     path = str(self.folder / result["certificate"]["file"])
                     store.add_certificate(Certificate(path, claim.id, "checked"))
             del proof
-            if settings.compare and options.ordering != "static" and solution.nodes >= COMPARE_LEAST:
+            if settings.compare and solution.options.ordering != "static" and solution.nodes >= COMPARE_LEAST:
                 result["static"] = self._compare(asked, options, limits, solution)
             if not self.stopping.is_set():
                 self.state.result = result

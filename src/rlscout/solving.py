@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ORDERINGS = ("static", "patterns", "network", "network+patterns", "random")
+ORDERINGS = ("auto", "static", "patterns", "network", "network+patterns", "random")
 """`network` orders near the root, where the static order takes over; `network+patterns` where the game's pattern table does, if
-one comes with the package."""
+one comes with the package. `auto` is the best that is there (see `best_ordering`)."""
 POLL_SECONDS = 0.1
 
 
@@ -45,9 +46,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    ordering: str = (
-        "static"  # of ORDERINGS; a network needs an evaluator, "patterns" a table that comes with the package
-    )
+    ordering: str = "auto"  # of ORDERINGS; a network needs an evaluator, "patterns" a table that comes with the package
     hint_ply: int = 8  # the network orders positions down to this ply below the root
     hint_batch: int = 4096
     table_mb: int = 64
@@ -119,6 +118,29 @@ def _ignore(progress: SolveProgress) -> None:
     pass
 
 
+@lru_cache(maxsize=4)
+def _table(name: str) -> NDArray[np.int32] | None:
+    """The weights of the pattern table that comes with a game."""
+    table = patterns.load(name)
+    return None if table is None else table.packed()
+
+
+def best_ordering(game: Game, network: bool = False) -> str:
+    """What `auto` stands for: a pattern table where one comes with the game, below the plies of a network where there is one."""
+    if _table(game.name) is None:
+        return "network" if network else "static"
+    return "network+patterns" if network else "patterns"
+
+
+def checked_ordering(game: Game, wanted: str) -> str:
+    """`wanted`, where it is an ordering that this game has; ValueError where not."""
+    if wanted not in ORDERINGS:
+        raise ValueError(f"ordering '{wanted}': allowed are {', '.join(ORDERINGS)}")
+    if wanted == "patterns" and _table(game.name) is None:
+        raise ValueError(f"ordering 'patterns': no pattern table comes with {game.name}; see `rlscout patterns train`")
+    return wanted
+
+
 class Proof:
     """One solver with its table, its hints and its counters, for a position and what lies below it."""
 
@@ -134,8 +156,8 @@ class Proof:
     ) -> None:
         """`state`: a file that the proof goes on from where it exists, and that is written every `state_seconds` and when a proof ends:
         what was proven is not proven again, whatever ends this process. It is trusted: never take one from others."""
-        if options.ordering not in ORDERINGS:
-            raise ValueError(f"ordering '{options.ordering}': allowed are {', '.join(ORDERINGS)}")
+        if checked_ordering(game, options.ordering) == "auto":
+            options = replace(options, ordering=best_ordering(game, evaluator is not None))
         hints = options.ordering.startswith("network")
         if hints and evaluator is None:
             raise ValueError(f"ordering '{options.ordering}' needs a network: give a model, or the ordering 'static'")
@@ -150,27 +172,27 @@ class Proof:
             "hint_ply": options.hint_ply if hints else 0,
             "statistics": options.statistics,
         }
-        table = patterns.load(game.name) if options.ordering.endswith("patterns") else None
+        table = _table(game.name) if options.ordering.endswith("patterns") else None
         if table is not None:
-            native["patterns"] = table.packed()
-        elif options.ordering == "patterns":
-            raise ValueError(
-                f"ordering 'patterns': no pattern table comes with {game.name}; see `rlscout patterns train`"
-            )
+            native["patterns"] = table
         self.solver: Solver = game.engine.solver(native)
         self.state, self._save_due = state, Every(state_seconds)
         self.nodes = 0
         """Spent so far, by all proofs together and by those that the state holds."""
+        self.question = ""
+        """Text of the position that was asked for last, here or by those who left the state."""
         if state is not None and state.exists():
-            self.solver.load(str(state))
+            self.question = self.solver.load(str(state))
             self.nodes = self.solver.progress()["nodes"]
         elif state is not None:
             self.solver.save(str(state))  # a place that cannot be written is told now, not after hours
+        self.nodes_before = self.nodes
+        """Those of `nodes` that the state brought."""
 
     def reset(self) -> None:
         """Forgets the table, the hints and the counters."""
         self.solver.reset()
-        self.nodes = 0
+        self.nodes = self.nodes_before = 0
 
     def prove(self, position: Position, limits: Limits) -> SolveResult:
         """Starts the solver until it ends for another reason than missing hints."""
@@ -215,7 +237,7 @@ class Proof:
         if self.state is None:
             return
         try:
-            self.solver.save(str(self.state))
+            self.solver.save(str(self.state), self.question)
         except ValueError as error:  # a full disk: the proof itself is not in danger
             log.warning("%s; going on without", error)
 
@@ -246,6 +268,7 @@ def solve_with(proof: Proof, position: Position, limits: Limits, all_moves: bool
     """As `solve`, with a proof whose table is kept: for a certificate of the result, or for a file of related
     positions."""
     begin, nodes_before = time.monotonic(), proof.nodes
+    proof.question = position.text
     if all_moves and position.phase == 0:
         return _solve_every_move(proof, position, limits)
     result = proof.prove(position, limits)

@@ -59,6 +59,30 @@ def test_solve_proves_known_scores(capsys: pytest.CaptureFixture[str], arguments
     assert (status, json.loads(out)["score"]) == (0, score)
 
 
+@pytest.mark.parametrize(
+    ("game", "moves", "ordering"),
+    [("othello6", "e4e5d5e3f5f6d2c5b3a2a3b2d6e2", "patterns"), ("othello4", "", "static"), ("tictactoe", "", "static")],
+)
+def test_moves_are_ordered_by_the_best_that_comes_with_the_game(
+    capsys: pytest.CaptureFixture[str], game: str, moves: str, ordering: str
+) -> None:
+    status, out, _ = run(capsys, "solve", game, "--moves", moves, "--json")
+    assert (status, json.loads(out)["ordering"]) == (0, ordering)
+    assert f"ordered by {ordering}" in run(capsys, "solve", game, "--moves", moves)[1]
+
+
+def test_a_state_of_another_position_helps_and_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def told(moves: str) -> str:
+        status, _, err = run(capsys, "solve", "othello4", "--moves", moves, "--state", str(tmp_path / "x.table"))
+        assert status == 0
+        return err
+
+    assert told("a2") == ""
+    assert "going on from" in (again := told("a2")) and "another position" not in again
+    assert "another position" not in told("d3"), "an image of it under a symmetry of the board"
+    assert "nodes spent before on another position, -----OX--XXX---- O;" in told("a2a1")
+
+
 def test_every_move_gets_its_score(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "solve", "tictactoe", "--moves", "b2", "--all-moves", "--json")
     answer = json.loads(out)
@@ -136,7 +160,7 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["solve", "othello8", "--seconds", "nan"], "--seconds nan: zero or more"),
         (
             ["solve", "othello8", "--model", "x", "--ordering", "static"],
-            "--model x orders nothing with --ordering static",
+            "--model x orders nothing with --ordering static: allowed are auto, network, network+patterns",
         ),
         (["solve", "mnk:20,20,5"], "mnk:20,20,5"),
         (["perft", "othello6", "-1"], "depth -1"),
