@@ -4,8 +4,10 @@
 
 #include <bit>
 #include <cstdint>
+#include <vector>
 
 #include "core/random.h"
+#include "games/othello/patterns.h"
 #include "games/othello/search_traits.h"
 
 namespace rlscout {
@@ -58,6 +60,33 @@ TEST_CASE("a position with 35 moves is expanded whole") {
   Counters counters;
   traits.expand(Traits::node(position), 0, children, counters);
   CHECK(children.size == 35);
+}
+
+TEST_CASE_TEMPLATE("children are predicted at once as each alone", Game, Othello<4>, Othello<6>, Othello<8>) {
+  using Patterns = typename SearchTraits<Game>::Patterns;
+  Random random(5);
+  std::vector<std::int32_t> weights(static_cast<std::size_t>(Patterns::kStages) * Patterns::kStageSize);
+  for (std::int32_t& weight : weights) weight = static_cast<std::int32_t>(random.below(1 << 20)) - (1 << 19);
+  const Patterns patterns(weights);
+  for (int i = 0; i < 100; ++i) {
+    const std::uint64_t occupied = Game::kBoard & (random() | random()), own = occupied & random();
+    const Position parent{own, occupied & ~own};
+    std::vector<Position> children;
+    std::vector<std::uint64_t> replies;
+    for (std::uint64_t moves = othello::legal_moves(parent.own, parent.opponent, Game::kBoard); moves != 0;
+         moves &= moves - 1) {
+      const std::uint64_t turned = othello::flipped_discs(parent.own, parent.opponent, std::countr_zero(moves));
+      children.push_back({parent.opponent ^ turned, parent.own | turned | (moves & -moves)});
+      replies.push_back(othello::legal_moves(children.back().own, children.back().opponent, Game::kBoard));
+    }
+    std::vector<othello::Prediction> predicted(children.size());
+    patterns.predict_children(parent, children, replies, Patterns::kFirstStage, predicted.data());
+    for (std::size_t child = 0; child < children.size(); ++child) {
+      const othello::Prediction alone = patterns.predict(children[child], replies[child], Patterns::kFirstStage);
+      CHECK(predicted[child].score == alone.score);
+      CHECK(predicted[child].cost == alone.cost);
+    }
+  }
 }
 
 }  // namespace

@@ -1,28 +1,24 @@
 // Pattern tables: linear predictions of the score of a position and of log2 of the nodes that its search takes.
 //
-// A prediction is a sum of weights, one for each pattern instance: four shapes of squares under the four rotations of the
-// board, and one small bucket for mobility, corner moves and parity. Weights come by number of empties; a position outside
-// the stages that a table was trained for has no prediction. Nothing here is trusted: predictions order moves.
+// A prediction is a sum of weights, one for each pattern instance: a few shapes of squares in every place that the symmetries
+// of the board bring them to, and one small bucket for mobility, corner moves and parity. Weights come by number of empties; a
+// position outside the stages that a table was trained for has no prediction. Nothing here is trusted: predictions order moves.
 //
-//        6x6, of the first rotation             8x8: the same shapes, ten squares for B
-//    A A A . . .      B B B B B B
-//    A A A . . .      . B . . B .      row 2: C C C C C C      row 3: D D D D D D
-//    A A A . . .      . . . . . .
+// The index of an instance is a number in base 3 with a digit for each square: 0 empty, 1 the side's to move, 2 the
+// opponent's. It is linear in the squares, so that half a row adds to all indices at once: one row of a table, 16 bits an instance.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
-
-#if defined(__BMI2__) || defined(__AVX2__)
-#include <immintrin.h>
-#endif
 
 #include "games/othello/last_empties.h"
 #include "games/othello/othello.h"
@@ -43,20 +39,22 @@ class Patterns {
   static constexpr std::uint64_t square(int row, int column) {
     return std::uint64_t{1} << (8 * (row + Game::kOffset) + column + Game::kOffset);
   }
-  static constexpr std::uint64_t row(int index) {
+  // From a square on, as far as the board goes.
+  static constexpr std::uint64_t line(int row, int column, int row_step, int column_step) {
     std::uint64_t squares = 0;
-    for (int column = 0; column < N; ++column) squares |= square(index, column);
+    for (; row < N && column < N; row += row_step, column += column_step) squares |= square(row, column);
     return squares;
   }
-  static constexpr std::uint64_t corner() {
+  static constexpr std::uint64_t row(int index) { return line(index, 0, 0, 1); }
+  static constexpr std::uint64_t corner(int rows, int columns) {
     std::uint64_t squares = 0;
-    for (int i = 0; i < 3; ++i)
-      for (int j = 0; j < 3; ++j) squares |= square(i, j);
+    for (int i = 0; i < rows; ++i)
+      for (int j = 0; j < columns; ++j) squares |= square(i, j);
     return squares;
   }
+  static constexpr std::uint64_t edge() { return row(0) | square(1, 1) | square(1, N - 2); }
 
-  static constexpr std::array<std::uint64_t, 4> kShapes = {corner(), row(0) | square(1, 1) | square(1, N - 2), row(1),
-                                                           row(2)};
+  static constexpr std::array<std::uint64_t, 4> kShapes = {corner(3, 3), edge(), row(1), row(2)};
   static constexpr int kMobilities = 16, kCornerMoves = 4, kOddQuadrants = 5;
   static constexpr int kBuckets = kMobilities * kCornerMoves * kOddQuadrants;
 
@@ -70,9 +68,46 @@ class Patterns {
     return offsets;
   }();
 
+  // Shape `shape` turned by `way`: quarter turns, from 4 on of its mirror image.
+  struct Instance {
+    std::size_t shape = 0;
+    int way = 0;
+  };
+  static constexpr std::uint64_t turned(std::uint64_t disc, int way) {
+    int row = std::countr_zero(disc) / 8 - Game::kOffset, column = std::countr_zero(disc) % 8 - Game::kOffset;
+    if (way >= 4) std::swap(row, column);
+    for (int turn = 0; turn < way % 4; ++turn) {
+      const int old_row = row;
+      row = column;
+      column = N - 1 - old_row;
+    }
+    return square(row, column);
+  }
+  static constexpr std::uint64_t squares(Instance instance) {
+    std::uint64_t squares = 0;
+    for (std::uint64_t left = kShapes[instance.shape]; left != 0; left &= left - 1)
+      squares |= turned(left & -left, instance.way);
+    return squares;
+  }
+  // Every place once: a shape that a symmetry maps to itself has fewer than eight.
+  static constexpr auto kPlaces = [] {
+    struct {
+      std::array<Instance, 8 * kShapes.size()> instances;
+      std::size_t size = 0;
+    } places{};
+    for (std::size_t shape = 0; shape < kShapes.size(); ++shape)
+      for (int way = 0; way < 8; ++way) {
+        bool found = false;
+        for (int other = 0; other < way; ++other) found |= squares({shape, other}) == squares({shape, way});
+        if (!found) places.instances[places.size++] = {shape, way};
+      }
+    return places;
+  }();
+  static constexpr std::size_t kInstances = kPlaces.size, kLanes = (kInstances + 15) / 16 * 16;
+
  public:
   static constexpr int kFirstStage = 8, kStages = N == 8 ? 20 : 18;  // empties kFirstStage .. kFirstStage + kStages - 1
-  static constexpr int kFeatures = 4 * static_cast<int>(kShapes.size()) + 1;
+  static constexpr int kFeatures = static_cast<int>(kInstances) + 1;
   static constexpr int kStageSize = kOffsets.back() + kBuckets;
 
   // Weights [kStages, kStageSize]: score in the high half of a word, cost in the low one, both signed.
@@ -86,131 +121,109 @@ class Patterns {
 
   // The weights of a stage that apply; `moves` are the legal moves of the side to move.
   static std::array<std::int32_t, kFeatures> features(const Position& p, std::uint64_t moves) {
-    std::array<std::int32_t, kFeatures> indices;
-    shape_features(p, indices.data());
+    std::array<std::int32_t, kFeatures> found;
+    const Indices indices = indices_of(p);
+    for (std::size_t i = 0; i < kInstances; ++i) found[i] = offset(i) + indices[i];
+    found.back() = bucket(p, moves);
+    return found;
+  }
+
+  Prediction predict(const Position& p, std::uint64_t moves, int empties) const {
+    return sum(stage(empties), indices_of(p), bucket(p, moves));
+  }
+
+  // The same for what moves (not passes) make of `parent`; `empties` and `moves` are the children's.
+  void predict_children(const Position& parent, std::span<const Position> children,
+                        std::span<const std::uint64_t> moves, int empties, Prediction* predictions) const {
+    const std::int32_t* weights = stage(empties);
+    Lanes twice{}, both{};
+    add(parent.own, twice);
+    add(parent.opponent, both);
+    both += 2 * twice;
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      // Sides change: a disc that is turned counted 1 for the other side and counts 2, the new one 2.
+      const std::uint64_t placed = children[i].opponent ^ parent.own;
+      Lanes sums = both;
+      add(placed, sums);
+      add_disc(placed & ~parent.opponent, sums);
+      predictions[i] = sum(weights, stored(sums), bucket(children[i], moves[i]));
+    }
+  }
+
+ private:
+  using Indices = std::array<std::uint16_t, kLanes>;
+  using Lanes [[gnu::vector_size(sizeof(Indices))]] = std::uint16_t;
+
+  // What the squares of half a row that are in a set count in each instance.
+  static constexpr int kHalf = N / 2;
+  static constexpr std::uint64_t half_row(std::uint64_t set, int half) {
+    return set >> (8 * (half / 2 + Game::kOffset) + half % 2 * kHalf + Game::kOffset) & ((1 << kHalf) - 1);
+  }
+  struct HalfRows {
+    alignas(64) Indices counts[2 * N][1 << kHalf];
+  };
+  static constexpr HalfRows kHalfRows = [] {
+    HalfRows halves{};
+    for (std::size_t lane = 0; lane < kInstances; ++lane) {
+      const auto [shape, way] = kPlaces.instances[lane];
+      int power = 1;
+      for (std::uint64_t left = kShapes[shape]; left != 0; left &= left - 1, power *= 3) {
+        const std::uint64_t disc = turned(left & -left, way);
+        for (int half = 0; half < 2 * N; ++half)
+          for (std::size_t bits = 0; bits < 1 << kHalf; ++bits)
+            if ((bits & half_row(disc, half)) != 0)
+              halves.counts[half][bits][lane] = static_cast<std::uint16_t>(halves.counts[half][bits][lane] + power);
+      }
+    }
+    return halves;
+  }();
+
+  static void add_half(std::uint64_t bits, int half, Lanes& sums) {
+    Lanes counts;
+    std::memcpy(&counts, &kHalfRows.counts[half][bits], sizeof counts);
+    sums += counts;
+  }
+  static void add(std::uint64_t set, Lanes& sums) {
+#pragma GCC unroll 16
+    for (int half = 0; half < 2 * N; ++half) add_half(half_row(set, half), half, sums);
+  }
+  static void add_disc(std::uint64_t disc, Lanes& sums) {
+    const int row = std::countr_zero(disc) / 8 - Game::kOffset, column = std::countr_zero(disc) % 8 - Game::kOffset;
+    const int right = column >= kHalf ? 1 : 0;
+    add_half(std::uint64_t{1} << (column - right * kHalf), 2 * row + right, sums);
+  }
+  static Indices stored(const Lanes& sums) {
+    Indices indices;
+    std::memcpy(&indices, &sums, sizeof indices);
+    return indices;
+  }
+  static Indices indices_of(const Position& p) {
+    Lanes own{}, opponent{};
+    add(p.own, own);
+    add(p.opponent, opponent);
+    return stored(own + 2 * opponent);
+  }
+  static constexpr std::int32_t offset(std::size_t instance) { return kOffsets[kPlaces.instances[instance].shape]; }
+
+  static std::int32_t bucket(const Position& p, std::uint64_t moves) {
     constexpr std::uint64_t kCorners = square(0, 0) | square(0, N - 1) | square(N - 1, 0) | square(N - 1, N - 1);
     const std::uint64_t empty = Game::kBoard & ~(p.own | p.opponent);
     int odd = 0;
     for (std::uint64_t quadrant : kQuadrants) odd += std::popcount(empty & quadrant) & 1;
     const int mobility = std::min(std::popcount(moves), kMobilities - 1);
-    indices.back() =
-        kOffsets.back() +
-        (mobility * kCornerMoves + std::min(std::popcount(moves & kCorners), kCornerMoves - 1)) * kOddQuadrants + odd;
-    return indices;
+    const int corner_moves = std::min(std::popcount(moves & kCorners), kCornerMoves - 1);
+    return kOffsets.back() + (mobility * kCornerMoves + corner_moves) * kOddQuadrants + odd;
   }
 
-  Prediction predict(const Position& p, std::uint64_t moves, int empties) const {
-    const std::int32_t* stage = &weights_[static_cast<std::size_t>(empties - kFirstStage) * kStageSize];
-    std::int32_t sum = 0;
-    for (const std::int32_t index : features(p, moves)) sum += stage[index];
+  const std::int32_t* stage(int empties) const {
+    return &weights_[static_cast<std::size_t>(empties - kFirstStage) * kStageSize];
+  }
+  static Prediction sum(const std::int32_t* weights, const Indices& indices, std::int32_t bucket) {
+    std::int32_t sum = weights[bucket];
+#pragma GCC unroll 64
+    for (std::size_t i = 0; i < kInstances; ++i) sum += weights[offset(i) + indices[i]];
     const std::int32_t cost = static_cast<std::int16_t>(sum & 0xffff);
     return {(sum - cost) / 65536, cost};
-  }
-
- private:
-  // The index of each shape under the rotations by 0, 180, 90 and 270 degrees: a square counts 3^k for the k-th of the shape, once
-  // where it is the side's to move, twice where it is the opponent's.
-  static void shape_features(const Position& p, std::int32_t* indices) {
-#if defined(__AVX2__)
-    if constexpr (N >= 6) return shape_features_by_rows(p, indices);
-#endif
-    const std::uint64_t own_turned = transpose(p.own), opponent_turned = transpose(p.opponent);
-    const std::uint64_t own[4] = {p.own, flip_rows(flip_columns(p.own)), flip_columns(own_turned),
-                                  flip_rows(own_turned)};
-    const std::uint64_t opponent[4] = {p.opponent, flip_rows(flip_columns(p.opponent)), flip_columns(opponent_turned),
-                                       flip_rows(opponent_turned)};
-    for (int rotation = 0; rotation < 4; ++rotation)
-      for (std::size_t shape = 0; shape < kShapes.size(); ++shape)
-        *indices++ = kOffsets[shape] + kTernary[extract(own[rotation], kShapes[shape])] +
-                     2 * kTernary[extract(opponent[rotation], kShapes[shape])];
-  }
-
-#if defined(__AVX2__)
-  // The same by bytes: every shape lies in the upper four rows of the frame, a byte a square, 0, 1 or 2 in each. What a square
-  // counts is a product of two factors: one of its own, one that it shares with its neighbour.
-  struct RowFactors {
-    alignas(32) std::int8_t single[4][32];
-    alignas(32) std::int16_t shared[4][16];
-  };
-  static constexpr RowFactors kRowFactors = [] {
-    RowFactors factors{};
-    for (std::size_t shape = 0; shape < kShapes.size(); ++shape) {
-      std::int32_t counts[32]{};
-      for (int bit = 0, power = 1; bit < 32; ++bit)
-        if ((kShapes[shape] >> bit & 1) != 0) counts[bit] = power, power *= 3;
-      for (std::size_t pair = 0; pair < 16; ++pair) {
-        const std::int32_t first = counts[2 * pair], second = counts[2 * pair + 1];
-        const std::int32_t shared = first != 0 ? first : second;
-        factors.shared[shape][pair] = static_cast<std::int16_t>(shared);
-        factors.single[shape][2 * pair] = first != 0 ? 1 : 0;
-        factors.single[shape][2 * pair + 1] = static_cast<std::int8_t>(shared != 0 ? second / shared : 0);
-      }
-    }
-    return factors;
-  }();
-
-  static void shape_features_by_rows(const Position& p, std::int32_t* indices) {
-    // Turning the columns round is left to a shuffle of bytes.
-    const __m256i turn = _mm256_set1_epi64x(0x0001020304050607);
-    const __m256i turn4 = _mm256_add_epi8(turn, _mm256_set_epi64x(0x0808080808080808, 0, 0x0808080808080808, 0));
-    const std::uint64_t own_turned = transpose(p.own), opponent_turned = transpose(p.opponent);
-    const auto upper = [](std::uint64_t board) { return static_cast<std::uint32_t>(board); };
-    const auto lower = [](std::uint64_t board) { return __builtin_bswap32(static_cast<std::uint32_t>(board >> 32)); };
-    const __m256i digits[4] = {
-        ternary_bytes(upper(p.own), upper(p.opponent)),
-        _mm256_shuffle_epi8(ternary_bytes(lower(p.own), lower(p.opponent)), turn4),
-        _mm256_shuffle_epi8(ternary_bytes(upper(own_turned), upper(opponent_turned)), turn4),
-        ternary_bytes(lower(own_turned), lower(opponent_turned)),
-    };
-    const __m128i offsets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kOffsets.data()));
-    for (int rotation = 0; rotation < 4; ++rotation) {
-      const auto products = [&](int shape) {
-        const auto single = _mm256_load_si256(reinterpret_cast<const __m256i*>(kRowFactors.single[shape]));
-        const auto shared = _mm256_load_si256(reinterpret_cast<const __m256i*>(kRowFactors.shared[shape]));
-        return _mm256_madd_epi16(_mm256_maddubs_epi16(digits[rotation], single), shared);
-      };
-      const __m256i sums =
-          _mm256_hadd_epi32(_mm256_hadd_epi32(products(0), products(1)), _mm256_hadd_epi32(products(2), products(3)));
-      const __m128i total = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(indices + 4 * rotation), _mm_add_epi32(total, offsets));
-    }
-  }
-
-  // A byte for each of the 32 squares.
-  static __m256i ternary_bytes(std::uint32_t own, std::uint32_t opponent) {
-    const __m256i one = _mm256_set1_epi8(1), two = _mm256_set1_epi8(2);
-    return _mm256_or_si256(_mm256_and_si256(spread_bits(own), one), _mm256_and_si256(spread_bits(opponent), two));
-  }
-  static __m256i spread_bits(std::uint32_t bits) {
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-    return _mm256_movm_epi8(bits);
-#else
-    const __m256i byte = _mm256_set_epi64x(0x0303030303030303, 0x0202020202020202, 0x0101010101010101, 0);
-    const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
-    const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), byte);
-    return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
-#endif
-  }
-#endif
-
-  // Bits as digits of base 3.
-  static constexpr auto kTernary = [] {
-    std::array<std::int32_t, 1 << (N + 2 > 9 ? N + 2 : 9)> table{};
-    for (std::size_t bits = 0; bits < table.size(); ++bits)
-      for (int i = 0, power = 1; i < 10; ++i, power *= 3)
-        if ((bits >> i & 1) != 0) table[bits] += power;
-    return table;
-  }();
-
-  // The bits of `board` on the squares of `shape`, pushed together.
-  static std::size_t extract(std::uint64_t board, std::uint64_t shape) {
-#if defined(__BMI2__)
-    return _pext_u64(board, shape);
-#else
-    std::size_t bits = 0;
-    for (int at = 0; shape != 0; shape &= shape - 1, ++at) bits |= (board >> std::countr_zero(shape) & 1) << at;
-    return bits;
-#endif
   }
 
   std::vector<std::int32_t> weights_;
