@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from rlscout.bench_mcts import measure
 
@@ -41,6 +42,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
 
+    def ours(game: str, network: str, sims: int, games: int, symmetries: bool = True) -> float:
+        return measure(game, network, sims, games, seconds=options.seconds, symmetries=symmetries).sims_per_s
+
     def line(name: str, run: Callable[[], float]) -> None:
         try:
             rates = sorted(run() for _ in range(options.repeats))
@@ -51,17 +55,12 @@ def main() -> None:
 
     print(f"{'simulations per CPU second':<44} {'least':>12} {'median':>12} {'greatest':>12}")
     for game in PEERS:
-        line(f"{game} rollouts, OpenSpiel", lambda game=game: openspiel(game, options.seconds))
-        line(
-            f"{game} rollouts",
-            lambda game=game: measure(game, "rollout", 1000, 1, seconds=options.seconds).sims_per_s,
-        )
+        line(f"{game} rollouts, OpenSpiel", partial(openspiel, game, options.seconds))
+        line(f"{game} rollouts", partial(ours, game, "rollout", 1000, 1))
         for symmetries in (False, True):
             line(
                 f"{game} fake network{', symmetries' if symmetries else ''}",
-                lambda game=game, symmetries=symmetries: (
-                    measure(game, "fake", 800, 64, seconds=options.seconds, symmetries=symmetries).sims_per_s
-                ),
+                partial(ours, game, "fake", 800, 64, symmetries),
             )
 
 

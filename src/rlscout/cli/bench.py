@@ -1,0 +1,195 @@
+"""Measuring: node counts, strength, ordering, and how fast each part is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from rlscout.cli.common import OK, ConfigName, Settings, config_of, evaluator_of
+
+if TYPE_CHECKING:
+    from rlscout.config import Config
+    from rlscout.games import Game
+    from rlscout.inference import Evaluator
+
+bench = App(
+    name="bench",
+    help="""Deterministic node counts and their signature; how strong a network is; how well it orders.
+
+Fixed positions, fixed node budgets, one thread, fresh tables, no clock: the same counts on every machine.
+
+Try:
+  rlscout bench
+  rlscout bench strength othello6
+  rlscout bench ordering othello6
+  rlscout bench mcts --game gomoku8 --network rollout --sims 1000
+  rlscout bench eval --batch 1..4096
+  rlscout bench selfplay --network 2x64
+""",
+)
+
+
+@bench.default
+def signature() -> int:
+    """Print the node counts and the signature."""
+    from rlscout.bench import signature_table
+
+    print(signature_table(), end="")
+    return OK
+
+
+@bench.command
+def mcts(
+    *,
+    game: str = "othello8",
+    network: Annotated[Literal["rollout", "fake"], Parameter(help="Random rollouts, or answers at once.")] = "fake",
+    sims: Annotated[int, Parameter(help="Simulations a move.")] = 800,
+    games: Annotated[int, Parameter(help="Games in flight.")] = 64,
+    threads: int = 1,
+    seconds: float = 5.0,
+    symmetries: bool = True,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Simulations a CPU second of the native search in self-play, and the memory of a tree."""
+    from rlscout.bench_mcts import measure
+
+    speed = measure(game, network, sims, games, threads, seconds, symmetries)
+    print(speed.json() if json else speed.text())
+    return OK
+
+
+@bench.command(name="selfplay")
+def selfplay_speed(
+    *,
+    game: str = "othello8",
+    network: Annotated[str, Parameter(help="rollout, fake, BLOCKSxCHANNELS (random weights) or a FILE.")] = "2x64",
+    sims: Annotated[int, Parameter(help="Simulations a move.")] = 800,
+    games: Annotated[int, Parameter(help="Games in flight.")] = 64,
+    threads: Annotated[int, Parameter(help="Of each search, and of the evaluator.")] = 1,
+    searches: Annotated[int, Parameter(help="With 2, one searches while the other is evaluated.")] = 1,
+    seconds: float = 5.0,
+    backend: str = "auto",
+    device: str = "auto",
+    cache: Annotated[Literal["on", "off"], Parameter(help="Keep 131072 answers across games.")] = "off",
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """How fast self-play is, whole, beside the evaluator alone on the same boards; each step and copy of a round.
+
+    Try:
+      rlscout bench selfplay --backend openvino-int8 --games 128
+    """
+    from rlscout.bench_selfplay import Asked, measure
+
+    speed = measure(
+        Asked(game, network, sims, games, threads, searches, seconds, backend, device, (cache == "on") << 17)
+    )
+    print(speed.json() if json else speed.text())
+    return OK
+
+
+@bench.command(name="eval")
+def evaluation(
+    *,
+    game: str = "othello8",
+    backend: Annotated[str, Parameter(help="Names, as onnx,openvino-int8; all: what runs here.")] = "all",
+    device: str = "auto",
+    threads: int = 1,
+    blocks: str = "2",
+    channels: str = "64",
+    biases: Annotated[Literal["with", "without", "both"], Parameter(help="Of convolutions and dense layers.")] = "with",
+    batch: Annotated[str, Parameter(help="Numbers, as 1,64,256, or doublings, as 1..4096.")] = "1,16,256,4096",
+    seconds: Annotated[float, Parameter(help="For each row, at least.")] = 0.5,
+    csv: Annotated[Path | None, Parameter(help="Write the table.")] = None,
+    plot: Annotated[Path | None, Parameter(help="Write the curves (SVG).")] = None,
+    json: Annotated[bool, Parameter(help="One JSON object a row.", negative=())] = False,
+) -> int:
+    """How fast networks with random weights are evaluated, by backend, size and batch: boards in, policy and value out.
+
+    Try:
+      rlscout bench eval --blocks 1,2,6,10 --channels 64,128 --batch 1..4096 --csv eval.csv --plot eval.svg
+    """
+    from rlscout import bench_eval as job
+    from rlscout.inference import available
+
+    names = available() if backend == "all" else backend.split(",")
+    both = {"with": [True], "without": [False], "both": [True, False]}[biases]
+    sizes = (job.numbers(blocks), job.numbers(channels), both, job.numbers(batch))
+    rows = []
+    for row in job.measure(job.Asked(game, names, *sizes, device, threads, seconds)):
+        rows.append(row)
+        print(job.as_json(row) if json else job.as_text(row), flush=True)
+    for path, write in ((csv, job.as_csv), (plot, job.as_plot)):
+        if path is not None:
+            path.write_text(write(rows), encoding="utf-8")
+    return OK
+
+
+def _of_run(
+    name: str | None, data: Path | None, model: str, settings: Sequence[str]
+) -> tuple[Config, Game, Evaluator | None]:
+    """The settings of a run, its game, and the network to be measured; None for "none"."""
+    from rlscout.games import game
+
+    config = config_of(name, settings, **({} if data is None else {"data": str(data)}))
+    played = game(config.game, config.scoring)
+    return config, played, None if model == "none" else evaluator_of(played, model, Path(config.data))
+
+
+@bench.command
+def strength(
+    name: ConfigName = None,
+    /,
+    *,
+    data: Path | None = None,
+    model: str = "best",
+    positions: Annotated[
+        int | None, Parameter(help="Default: 200; 0, and the default up to 9 squares: every one that can be reached.")
+    ] = None,
+    empties: int = 14,
+    simulations: int = 200,
+    seed: int = 1,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    set_: Settings = (),
+) -> int:
+    """Random, rollouts, network policy, network + search: how often each keeps the exact score, and what it loses.
+
+    The positions are drawn by seed from random games, have a losing choice, and the solver scores every move.
+    """
+    from rlscout.bench import strength as measure
+
+    config, played, evaluator = _of_run(name, data, model, set_)
+    count = positions if positions is not None else 200 if played.squares > 9 else 0
+    print(measure(config, played, evaluator, count, empties, simulations, seed, json))
+    return OK
+
+
+@bench.command
+def ordering(
+    name: ConfigName = None,
+    /,
+    *,
+    data: Path | None = None,
+    model: str = "best",
+    positions: int = 10,
+    low: Annotated[int, Parameter(help="Fewest empty squares.")] = 16,
+    high: Annotated[int, Parameter(help="Most empty squares.")] = 20,
+    hint_ply: Annotated[
+        tuple[int, ...], Parameter(help="How far down the network orders; each ply given makes a row.", negative=())
+    ] = (2, 4),
+    seed: int = 1,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    set_: Settings = (),
+) -> int:
+    """What the same proofs cost under each ordering: static, random, patterns, network, both; the scores must agree.
+
+    Try:
+      rlscout bench ordering othello6 --hint-ply 2 --hint-ply 4 --hint-ply 6
+    """
+    from rlscout.bench import ordering as measure
+
+    config, played, evaluator = _of_run(name, data, model, set_)
+    print(measure(config, played, evaluator, positions, (low, high), hint_ply, seed, json))
+    return OK

@@ -1,0 +1,114 @@
+"""What the commands share: exit status, parameters, the settings and the network that they name, progress on the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import CycloptsError, Parameter
+
+if TYPE_CHECKING:
+    from rlscout._native import SolveProgress
+    from rlscout.config import Config
+    from rlscout.games import Game
+    from rlscout.inference import Evaluator
+
+OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
+PROGRESS_SECONDS = 3.0
+
+Settings = Annotated[
+    tuple[str, ...],
+    Parameter(name=["--set"], help="A setting over file and environment, as in --set selfplay.games=32.", negative=()),
+]
+ConfigName = Annotated[str | None, Parameter(help="TOML file, or the short name of one that comes along (othello4).")]
+Server = Annotated[str | None, Parameter(help="Address of the server, as tcp://127.0.0.1:5555.")]
+Supervised = Annotated[bool, Parameter(show=False, negative=())]
+
+
+def config_of(name: str | None, settings: Sequence[str], **more: str) -> Config:
+    from rlscout import config
+
+    overrides = {}
+    for entry in settings:
+        key, equals, value = entry.partition("=")
+        if not equals:
+            raise ValueError(f"--set {entry}: write KEY=VALUE, as in --set selfplay.games=32")
+        overrides[key.strip()] = value.strip()
+    if name is None and "data" in more and (Path(more["data"]) / "config.toml").is_file():
+        name = str(Path(more["data"]) / "config.toml")  # a run goes by the settings that it was begun with
+    return config.load(name, {**overrides, **more})
+
+
+def evaluator_of(played: Game, model: str, data: Path | None) -> Evaluator:
+    from rlscout.inference import make_evaluator
+    from rlscout.network import load_network
+    from rlscout.storage import open_store
+
+    if model == "none":
+        raise ValueError("--ordering network needs a network: --model FILE, or --model best with --data DIR")
+    if model != "best":
+        if not Path(model).is_file():
+            raise ValueError(f"--model {model}: no such file; allowed are a file, best and none")
+        return make_evaluator("auto", load_network(Path(model), played.name))
+    folder = data or Path("data") / folder_name(played)
+    if not folder.exists():
+        raise ValueError(f"--model best: no run in {folder}; name its folder by --data DIR")
+    with open_store(folder) as store:
+        if store.ping().game != played.name:
+            raise ValueError(f"--model best: {folder} holds a run of {store.ping().game}, not of {played.name}")
+        best = store.best_model()
+        if best == 0:
+            raise ValueError(f"--model best: no network of {folder} was promoted yet")
+        return make_evaluator("auto", load_network(store.weights(best), played.name))
+
+
+def folder_name(played: Game) -> str:
+    from rlscout.games import SHORT_NAMES
+
+    short = [name for name, full in SHORT_NAMES.items() if full == played.name]
+    return short[0] if short else played.name.replace(":", "-")
+
+
+def tell_progress(phase: str, with_score: bool = True) -> Callable[[SolveProgress], None]:
+    """Tells on standard error how a long proof goes: a line every few seconds."""
+    from rlscout.process import Every
+
+    due = Every(PROGRESS_SECONDS)
+
+    def show(progress: SolveProgress) -> None:
+        if not due():
+            return
+        seconds, nodes = progress["seconds"], progress["nodes"]
+        bounds = f"score {progress['lower']:+d} to {progress['upper']:+d}, " if with_score else ""
+        done = f"{progress['done']:.0%} of this pass"
+        print(f"{phase}: {bounds}{nodes:,} nodes, {seconds:.0f} s, {done}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def status_of(command: Callable[[], object]) -> int:
+    """What a command returns, or what stands for its error; a defect is logged and raised."""
+    try:
+        status = command()
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        print(f"rlscout: {file}{error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+    except (CycloptsError, ValueError, ImportError) as error:
+        print(f"rlscout: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("rlscout: stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        from rlscout.storage import StoreError
+
+        if not isinstance(error, StoreError):
+            logging.getLogger(__name__).critical("ended by a defect", exc_info=True)
+            raise
+        print(f"rlscout: {error}", file=sys.stderr)
+        return BAD_INPUT
+    return status if isinstance(status, int) else OK

@@ -1,0 +1,158 @@
+"""Looking: games, samples, reports, settings, networks as files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from rlscout.cli.common import OK, PROGRESS_SECONDS, ConfigName, Settings, config_of, folder_name
+
+if TYPE_CHECKING:
+    from rlscout.games import Position
+
+PERFT_DEPTH = 8
+"""Plies counted in one native call: a second at most."""
+
+
+def games() -> int:
+    """The games that were built in, and the short names."""
+    from rlscout import native
+    from rlscout.games import SHORT_NAMES, game
+
+    for pattern, description in native.families():
+        print(f"{pattern:<40} {description}")
+    for short, full in SHORT_NAMES.items():
+        print(f"{short:<40} {full}")
+    from rlscout.games import OTHELLO_NAMES
+
+    print()
+    for name in [*OTHELLO_NAMES, *SHORT_NAMES]:
+        engine = game(name).engine
+        print(f"{name:<20} {engine.columns}x{engine.rows}, scores {engine.min_score} to {engine.max_score}")
+    print(f"\nprocessor variant: {native.VARIANT}")
+    return OK
+
+
+def perft(game: str, depth: int, /, *, moves: str = "", position: str | None = None) -> int:
+    """Count the positions at a depth, for comparing rules. A pass is a ply; a finished game is one leaf.
+
+    Try:
+      rlscout perft othello8 6
+    """
+    import time
+
+    from rlscout.games import game as game_of
+
+    played = game_of(game)
+    start = played.position(position) if position is not None else played.play(moves)
+    if depth < 0:
+        raise ValueError(f"depth {depth}: zero or more is allowed")
+    for ply in range(depth + 1):
+        begin = time.monotonic()
+        count = _perft(start, ply)
+        if ply < depth:
+            print(f"{ply:>3} {count:>20,} {time.monotonic() - begin:>9.3f} s", flush=True)
+    print(count)
+    return OK
+
+
+def _perft(start: Position, depth: int) -> int:
+    """In native calls of a moderate size, so that progress shows and Ctrl-C is heard between them."""
+    from rlscout.process import Every
+
+    apart, due = max(0, depth - PERFT_DEPTH), Every(PROGRESS_SECONDS)
+    layer, finished = [start], 0
+    for _ in range(apart):
+        finished += sum(position.over for position in layer)
+        layer = [p.play([move]) for p in layer if not p.over for move in (p.legal_squares or [-1])]
+    count = finished
+    for number, position in enumerate(layer):
+        count += position.game.engine.perft(position.packed, depth - apart)
+        if due():
+            print(f"ply {depth}: {count:,} so far, {(number + 1) / len(layer):.0%}", file=sys.stderr, flush=True)
+    return count
+
+
+def show(
+    name: ConfigName = None,
+    /,
+    *,
+    data: Annotated[Path | None, Parameter(help="Folder of the run.")] = None,
+    sample: Annotated[int | None, Parameter(help="Number of the sample; default: the newest.")] = None,
+    model: Annotated[str, Parameter(help="best, none, or a file: whose policy to put beside the visits.")] = "best",
+    set_: Settings = (),
+) -> int:
+    """Draw a sample: the board, what the search visited, what the network thinks, side by side.
+
+    Try:
+      rlscout show othello6
+      rlscout show --data data/tictactoe --sample 100
+    """
+    from rlscout.show import show as draw_sample
+
+    config = config_of(name, set_, **({} if data is None else {"data": str(data)}))
+    print(draw_sample(Path(config.data), sample, model))
+    return OK
+
+
+def report(
+    name: ConfigName = None, /, *, data: Path | None = None, out: Path | None = None, set_: Settings = ()
+) -> int:
+    """Write the report of a run again: one HTML file that asks nothing from outside.
+
+    Try:
+      rlscout report --data data/othello6 --out report.html
+    """
+    from rlscout.report import write_report
+
+    config = config_of(name, set_, **({} if data is None else {"data": str(data)}))
+    print(write_report(config, out or Path(config.data) / "report.html"))
+    return OK
+
+
+def config(name: ConfigName = None, /, *, set_: Settings = ()) -> int:
+    """Print every setting in force with its doc, as a TOML file.
+
+    Try:
+      rlscout config tictactoe > mine.toml
+    """
+    from rlscout.config import document
+
+    print(document(config_of(name, set_)), end="")
+    return OK
+
+
+def export(
+    model: Annotated[str, Parameter(help="A network file, or best: the best one of the run in --data.")] = "best",
+    /,
+    *,
+    to: Literal["onnx", "onnx-int8", "torchscript", "coreml"] = "onnx",
+    data: Annotated[Path | None, Parameter(help="Folder of a run; its samples calibrate 8 bits.")] = None,
+    out: Annotated[Path | None, Parameter(help="Default: the game and the suffix of the format, here.")] = None,
+) -> int:
+    """Write a network as a file that other programs run: planes [batch, 3, rows, columns] in, policy logits and value out.
+
+    onnx-int8 is quantised after training, calibrated on stored samples of the run, or on random games without one.
+
+    Try:
+      rlscout export best --data data/othello6 --to onnx-int8 --out othello6.onnx
+    """
+    from rlscout.export import SUFFIXES, load
+    from rlscout.export import export as write
+    from rlscout.games import game
+
+    network, calibration = load(model, data)
+    path = out or Path(folder_name(game(network.header.game)) + SUFFIXES[to])
+    write(network, to, path, calibration)
+    header = network.header
+    shape = f"{header.architecture.blocks} blocks of {header.architecture.channels} channels"
+    used = (
+        ""
+        if to != "onnx-int8"
+        else ", calibrated on " + ("random games" if calibration is None else f"{len(calibration)} stored samples")
+    )
+    print(f"{path}: {header.game}, {shape}, step {header.step}{used}")
+    return OK

@@ -1,0 +1,225 @@
+"""Solving: proofs, certificates and their checkers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from rlscout.cli.common import LIMIT, OK, REFUSED, evaluator_of, tell_progress
+
+if TYPE_CHECKING:
+    from rlscout.games import Position
+    from rlscout.solving import Limits, Problem, Proof, Solution
+
+MOST_LEAF_EMPTIES = 16
+
+
+def solve(
+    game: str,
+    /,
+    *,
+    moves: Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")] = None,
+    position: Annotated[str | None, Parameter(help="Squares row by row (X, O, -), then the side to move.")] = None,
+    file: Annotated[Path | None, Parameter(help="OBF file: a position a line, with its answers.")] = None,
+    all_moves: Annotated[bool, Parameter(help="Prove the score of every legal move.", negative=())] = False,
+    model: Annotated[str, Parameter(help="Network that orders moves: a FILE, best (of --data) or none.")] = "none",
+    data: Annotated[Path | None, Parameter(help="Folder of a run, for --model best; default data/GAME.")] = None,
+    ordering: Annotated[
+        Literal["auto", "static", "patterns", "network", "network+patterns", "random"],
+        Parameter(
+            help="auto: the network of --model near the root; below, patterns where a table comes along, else static."
+        ),
+    ] = "auto",
+    scoring: Annotated[Literal["empties", "discs"], Parameter(help="Who gets the empty squares.")] = "empties",
+    certificate: Annotated[Path | None, Parameter(help="Write a certificate of the score.")] = None,
+    leaf_empties: Annotated[
+        int | None, Parameter(help="Leave positions with so few empty squares to the checker.")
+    ] = None,
+    nodes: Annotated[int | None, Parameter(help="Limit on nodes.")] = None,
+    seconds: Annotated[float | None, Parameter(help="Limit on time.")] = None,
+    table_mb: Annotated[int, Parameter(help="Memory of the transposition table.")] = 256,
+    threads: Annotated[int, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
+    hint_ply: Annotated[int, Parameter(help="The network orders down to this ply below the root.")] = 8,
+    seed: Annotated[int, Parameter(help="Of --ordering random.")] = 1,
+    state: Annotated[
+        Path | None, Parameter(help="Keep what is proven in this file, to go on from after a limit, Ctrl-C or a crash.")
+    ] = None,
+    json: Annotated[bool, Parameter(help="One JSON object a line.", negative=())] = False,
+) -> int:
+    """Prove the score of a position. A network may order the moves; it never decides the answer.
+
+    Exit status: 0 proven, 1 an answer in the file is contradicted, 2 bad input, 3 a limit was met (bounds are printed).
+
+    Try:
+      rlscout solve othello4 --certificate o4.cert
+      rlscout solve othello6 --moves e4c5 --seconds 60
+      rlscout solve tictactoe --position "XO--X---- O" --all-moves
+      rlscout solve othello8 --file ffo.obf --json
+      rlscout solve othello6 --model best --data data/othello6
+      rlscout solve othello8 --moves f5d6c3 --seconds 3600 --state f5d6c3.table    again and again, until it is proven
+    """
+    from rlscout import solving as job
+    from rlscout.games import game as game_of
+
+    for number, what in ((nodes, "--nodes"), (seconds, "--seconds")):
+        if number is not None and not number >= 0:
+            raise ValueError(f"{what} {number:g}: zero or more is allowed")
+    if sum(given is not None for given in (moves, position, file)) > 1:
+        raise ValueError("--moves, --position and --file exclude each other: give one of them")
+    if state is not None and file is not None:
+        raise ValueError("--state is of one proof: not with --file")
+    if certificate is not None and (file is not None or all_moves):
+        raise ValueError("--certificate is of one position and its score: not with --file or --all-moves")
+    if leaf_empties is not None and certificate is None:
+        raise ValueError("--leaf-empties is of a certificate: give --certificate FILE too")
+    if leaf_empties is not None and not 0 <= leaf_empties <= MOST_LEAF_EMPTIES:
+        raise ValueError(
+            f"--leaf-empties {leaf_empties}: 0 to {MOST_LEAF_EMPTIES} is allowed, as the checkers take no more"
+        )
+    if data is not None and model != "best":
+        raise ValueError("--data is where --model best is looked for: give that too")
+    if certificate is not None:
+        _check_place(certificate)
+    played = game_of(game, scoring)
+    by_network = ordering.startswith("network") or (ordering == "auto" and model != "none")
+    if model != "none" and not by_network:
+        raise ValueError(
+            f"--model {model} orders nothing with --ordering {ordering}: allowed are auto, network, network+patterns"
+        )
+    evaluator = evaluator_of(played, model, data) if by_network else None
+    options = job.SolveOptions(ordering, hint_ply, table_mb=table_mb, threads=threads, seed=seed)
+    proof, limits = (
+        job.Proof(played, options, evaluator, tell_progress("solving"), state=state),
+        job.Limits(nodes, seconds),
+    )
+    if file is not None:
+        return _solve_file(proof, list(job.read_problems(played, file)), limits, all_moves, json)
+    asked = played.position(position) if position is not None else played.play(moves or "")
+    if proof.nodes:
+        print(f"going on from {state}: {proof.nodes:,} nodes spent before{_of_another(proof, asked)}", file=sys.stderr)
+    solution = job.solve_with(proof, asked, limits, all_moves)
+    _print_solution(solution, json)
+    if not solution.proven:
+        if certificate is not None:
+            print(f"no certificate {certificate}: the score is not proven yet", file=sys.stderr)
+        return LIMIT
+    return _certify(proof, solution, certificate, leaf_empties, limits, json) if certificate else OK
+
+
+def _of_another(proof: Proof, asked: Position) -> str:
+    """Tells where the state was left by the proof of another position; what it holds is true of any."""
+    if not proof.question or proof.game.position(proof.question).key == asked.key:
+        return ""
+    return f" on another position, {proof.question}; what is known from there helps as far as it is met again"
+
+
+def _check_place(path: Path) -> None:
+    """A place that cannot be written is told before hours of work, not after."""
+    if path.is_dir():
+        raise ValueError(f"--certificate {path}: a folder; the name of a file is wanted")
+    probe = path.with_name(path.name + ".part")
+    try:
+        probe.open("ab").close()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"--certificate {path} cannot be written: {error.strerror}") from None
+
+
+def _print_solution(solution: Solution, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(solution.as_json()), flush=True)
+        return
+    answer = solution.as_json()
+    print(solution.position.show())
+    if solution.proven:
+        print(f"score {solution.lower:+d} for {solution.position.to_move}, proven")
+    else:
+        bounds = f"between {solution.lower:+d} and {solution.upper:+d}"
+        print(f"score {bounds} for {solution.position.to_move}: a limit was met")
+    if answer["best_moves"]:
+        print("best   " + " ".join(answer["best_moves"]))
+    for move, (low, high) in sorted(solution.scores.items(), key=lambda item: -item[1][0]):
+        bounds = f"{low:+d}" if low == high else f"{low:+d} to {high:+d}"
+        print(f"  {solution.position.game.square_name(move)}  {bounds}")
+    if answer["principal_variation"]:
+        print("line   " + " ".join(answer["principal_variation"]))
+    rate = solution.new_nodes / max(solution.seconds, 1e-9) / 1e6
+    print(
+        f"nodes  {solution.nodes:,} + {solution.evaluations:,} static and {solution.network_evaluations:,} network "
+        f"evaluations, {solution.seconds:.2f} s ({rate:.1f} million nodes/s), ordered by {solution.options.ordering}"
+    )
+
+
+def _certify(
+    proof: Proof, solution: Solution, path: Path, leaf_empties: int | None, limits: Limits, as_json: bool
+) -> int:
+    leaves = default_leaf_empties(solution.position) if leaf_empties is None else leaf_empties
+    proof.on_progress = tell_progress("writing the certificate", with_score=False)
+    status = proof.certify(solution.position, path, solution.lower, solution.upper, leaves, limits.seconds)
+    if status != "proven":
+        print(f"the certificate is not complete ({status}); nothing was written", file=sys.stderr)
+        return LIMIT
+    if not as_json:
+        print(f"certificate {path}, {path.stat().st_size:,} bytes; check it by: rlscout verify {path}")
+    return OK
+
+
+def default_leaf_empties(position: Position) -> int:
+    """Down to finished games where that is small; else leaves that a plain search re-solves quickly."""
+    return 0 if position.empties <= 14 else 12 if position.game.name.startswith("othello") else 6
+
+
+def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves: bool, as_json: bool) -> int:
+    from rlscout import solving as job
+
+    counts = dict.fromkeys(("right", "wrong", "unsolved", "solved"), 0)
+    nodes = 0
+    seconds = 0.0
+    for problem in problems:
+        proof.reset()
+        solution = job.solve_with(proof, problem.position, limits, all_moves)
+        verdict = problem.verdict(solution)
+        counts[verdict] += 1
+        nodes, seconds = nodes + solution.nodes, seconds + solution.seconds
+        if as_json:
+            known = {} if problem.score is None else {"answer": problem.score}
+            print(json.dumps({**solution.as_json(), "line": problem.line, **known, "verdict": verdict}), flush=True)
+        else:
+            bounds = f"{solution.lower:+d}" if solution.proven else f"{solution.lower:+d}..{solution.upper:+d}"
+            best = " ".join(solution.as_json()["best_moves"])
+            line = f"{problem.line:>4}  {bounds:>8}  {best:<8} {solution.nodes:>14,} nodes {solution.seconds:>8.2f} s"
+            print(f"{line}  {verdict}", flush=True)
+    summary = {**counts, "positions": len(problems), "nodes": nodes, "seconds": round(seconds, 3)}
+    if as_json:
+        print(json.dumps({"summary": summary}))
+    else:
+        print(", ".join(f"{counts[name]} {name}" for name in counts) + f"; {nodes:,} nodes, {seconds:.2f} s")
+    return REFUSED if counts["wrong"] else LIMIT if counts["unsolved"] else OK
+
+
+def verify(
+    file: Path,
+    /,
+    *,
+    reference: Annotated[
+        bool, Parameter(help="By the checker written to be read, in Python; slower.", negative=())
+    ] = False,
+) -> int:
+    """Check a certificate by a separate program with rules of its own. Exit status 0 valid, 1 refused, 2 not readable,
+    3 beyond a limit of the checker (its own options raise them: `rlscout-verify --help`).
+
+    Try:
+      rlscout verify o4.cert
+      rlscout verify o4.cert --reference
+    """
+    import subprocess
+
+    from rlscout.checker import command
+
+    if not file.exists():
+        raise ValueError(f"{file}: no such file")
+    return subprocess.run([*command(reference), str(file)], check=False).returncode

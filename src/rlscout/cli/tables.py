@@ -1,0 +1,135 @@
+"""Tables that come along, and how they are made: opening books, pattern tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from rlscout.cli.common import LIMIT, OK
+
+if TYPE_CHECKING:
+    from rlscout.book import Book
+    from rlscout.games import Game, Position
+    from rlscout.solving import Solution
+
+
+def book(
+    game: str,
+    /,
+    *,
+    moves: Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")] = None,
+    position: Annotated[str | None, Parameter(help="Squares row by row (X, O, -), then the side to move.")] = None,
+    json: Annotated[bool, Parameter(help="One JSON object.", negative=())] = False,
+    make: Annotated[Path | None, Parameter(help="Prove a book anew and write it to this FILE.")] = None,
+    plies: Annotated[int, Parameter(help="Of the book to make.")] = 4,
+    threads: Annotated[int, Parameter(help="Of the proofs of the book to make.")] = 1,
+    table_mb: Annotated[int, Parameter(help="Memory of their transposition table.")] = 256,
+) -> int:
+    """The exact score of an opening, at once, from the book that comes with the game; or make such a book.
+
+    Exit status: 0 found (or made), 2 bad input, 3 not in the book.
+
+    Try:
+      rlscout book othello6 --moves e4c5
+      rlscout solve othello6 --moves e4c5 --certificate e4c5.cert     prove any entry again
+      rlscout book othello6 --make othello6.book --plies 4 --threads 2
+    """
+    from rlscout import book as openings
+    from rlscout.games import game as game_of
+
+    played = game_of(game)
+    if make is not None:
+        return _make_book(played, make, plies, threads, table_mb)
+    if moves is not None and position is not None:
+        raise ValueError("--moves and --position exclude each other: give one of them")
+    asked = played.position(position) if position is not None else played.play(moves or "")
+    found = openings.load(played.name)
+    if found is None:
+        raise ValueError(f"no book comes with {played.name}; --make FILE makes one")
+    return _tell_of_opening(found, asked, json)
+
+
+def _tell_of_opening(found: Book, asked: Position, as_json: bool) -> int:
+    score = found.score(asked)
+    moves = {asked.game.square_name(move): value for move, value in found.moves(asked).items()}
+    if as_json:
+        about = {"game": asked.game.name, "scoring": asked.game.scoring, "position": asked.text}
+        print(json.dumps({**about, "score": score, "moves": moves}))
+    else:
+        print(asked.show())
+        print(f"score {score:+d} for {asked.to_move}" if score is not None else "not in the book")
+        for name, value in sorted(moves.items(), key=lambda item: -item[1]):
+            print(f"  {name}  {value:+d}")
+    return LIMIT if score is None else OK
+
+
+def _make_book(played: Game, path: Path, plies: int, threads: int, table_mb: int) -> int:
+    from rlscout import book as openings
+    from rlscout.solving import SolveOptions
+
+    options = SolveOptions(table_mb=table_mb, threads=threads)
+    about = (
+        f"{played.name} ({played.scoring}): exact scores for the side to move of every position after up to {plies} plies,\n"
+        f"folded by symmetry. Made by: rlscout book {played.name} --make {path.name} --plies {plies}"
+    )
+
+    def told(number: int, count: int, solution: Solution) -> None:
+        print(
+            f"{number} of {count}: {solution.position.text} {solution.lower:+d}, {solution.nodes:,} nodes", flush=True
+        )
+
+    made = openings.make(played, plies, options, about, told)
+    made.save(path)
+    print(f"{len(made.scores)} positions in {path}; score of the start {made.score(played.start):+d}")
+    return OK
+
+
+patterns = App(
+    name="patterns",
+    help="""Pattern tables: linear predictions of score and search cost that order moves (`solve --ordering patterns`).
+
+Try:
+  rlscout patterns train othello6 --out othello6.npz
+""",
+)
+
+
+@patterns.command(name="train")
+def train_patterns(
+    game: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="Where the table goes.")],
+    samples: Annotated[int, Parameter(help="Positions for each number of empty squares, in the last round.")] = 48_000,
+    seed: Annotated[int, Parameter(help="Of the positions.")] = 1,
+    rounds: Annotated[int, Parameter(help="Each learns from the trees of the one before.")] = 3,
+    roots: Annotated[int, Parameter(help="Positions whose trees are sampled in a round.")] = 100,
+    root_empties: Annotated[int, Parameter(help="Empty squares of the roots.")] = 22,
+    root_nodes: Annotated[int, Parameter(help="Nodes of each tree, at most.")] = 10_000_000,
+    exact_empties: Annotated[int, Parameter(help="Labels are exact up to so many empty squares.")] = 13,
+    threads: Annotated[int, Parameter(help="For the labels; the table does not depend on it.")] = 1,
+) -> int:
+    """Learn a pattern table from positions that the solver labels, and print its errors by empty squares."""
+    from rlscout import patterns as tables
+
+    def show(error: tables.StageError) -> None:
+        print(
+            f"{error.empties:2} empties  score {error.score:5.2f} of {error.score_spread:5.2f} discs"
+            f"  cost {error.cost:4.2f} of {error.cost_spread:4.2f} bits  ({error.positions} positions held out)",
+            flush=True,
+        )
+
+    options = tables.TrainOptions(
+        seed=seed,
+        samples=samples,
+        rounds=rounds,
+        roots=roots,
+        root_empties=root_empties,
+        root_nodes=root_nodes,
+        exact_empties=exact_empties,
+    )
+    tables.train(game, options, threads, show).save(out)
+    return OK
