@@ -13,10 +13,11 @@ LAYERS = [
     (r"core/[^/]+\.h", r"core/.*"),
     (r"search/[^/]+\.h", r"(core|search)/.*"),
     (r"engine/[^/]+\.(h|cpp)", r"(core|search|engine)/.*|games_list\.inc"),
+    (r"inference/[^/]+\.(h|cpp)", r"(core|inference)/.*"),
     (r"games/[^/]+/[^/]+\.h", r"core/.*|games/{game}/.*|search/search_traits\.h"),
     (r"games/[^/]+/[^/]+\.cpp", r"engine/engine_for\.h|games/{game}/.*"),
     (r"verify/[^/]+\.(h|cpp)", r"verify/.*"),
-    (r"python/module\.cpp", r"engine/\w+(?<!_for)\.h"),
+    (r"python/module\.cpp", r"engine/\w+(?<!_for)\.h|inference/tower\.h"),
     (r"python/cpu\.cpp", r"(?!)"),
     (r"tests/[^/]+\.(h|cpp)", r".*"),
 ]

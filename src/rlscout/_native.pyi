@@ -6,7 +6,7 @@ Wrong arguments raise ValueError naming what was given and what is allowed; noth
 Long calls release the GIL and run on native threads; none calls back into Python.
 """
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,21 @@ def families() -> list[tuple[str, str]]:
 
 def masked_softmax(logits: F32, legal: U64) -> F32:
     """Probabilities over legal moves: logits [B, S], legal [B, W] -> [B, S]; 0 on illegal squares, all 0 where none is legal."""
+
+def instruction_sets() -> list[str]:
+    """What `Tower` can be compiled for and this processor has, fastest first; the last is "portable"."""
+
+class Tower:
+    """A quantised network on the CPU; `rlscout.inference.quantised` makes the tensors. One call at a time.
+
+    The answers are the same whatever the batch, the threads and the instruction set."""
+
+    instructions: str
+    def __init__(
+        self, rows: int, columns: int, tensors: dict[str, NDArray[Any]], threads: int, instructions: str
+    ) -> None: ...  # ValueError for tensors that do not fit, and for instructions that are not there
+    def evaluate(self, positions: U64, legal: U64) -> tuple[F32, F32]:
+        """positions [B, 2W], legal [B, W] -> policy [B, S] as of `masked_softmax`, value [B] in [-1, 1]."""
 
 def engine(game: str, scoring: str = "empties") -> Engine:
     """The engine of a game: "othello4", "othello6", "othello8" (":parallel" for the parallel start), "mnk:M,N,K".

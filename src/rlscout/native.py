@@ -40,8 +40,29 @@ def _load() -> ModuleType:
 
 
 if TYPE_CHECKING:
-    from rlscout._native import VARIANT, BatchedSearch, Engine, Solver, engine, families, masked_softmax
+    from rlscout._native import (
+        VARIANT,
+        BatchedSearch,
+        Engine,
+        Solver,
+        Tower,
+        engine,
+        families,
+        instruction_sets,
+        masked_softmax,
+    )
 else:
     globals().update({name: value for name, value in vars(_load()).items() if not name.startswith("_")})
 
-__all__ = ["VARIANT", "BatchedSearch", "Engine", "Solver", "choose", "engine", "families", "masked_softmax"]
+__all__ = [
+    "VARIANT",
+    "BatchedSearch",
+    "Engine",
+    "Solver",
+    "Tower",
+    "choose",
+    "engine",
+    "families",
+    "instruction_sets",
+    "masked_softmax",
+]

@@ -28,7 +28,12 @@ HEADERS = [
 ]
 NAMES = [f"{h.game}{' with batch norm' * h.architecture.batch_norm}" for h in HEADERS]
 NEEDED = {"onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"]}
-TOLERANCE = {"openvino-bf16": (0.01, 0.015), "onnx-int8": (0.03, 0.06), "openvino-int8": (0.03, 0.06)}
+TOLERANCE = {
+    "openvino-bf16": (0.01, 0.015),
+    "onnx-int8": (0.03, 0.06),
+    "openvino-int8": (0.03, 0.06),
+    "native-int8": (0.03, 0.06),
+}
 """Policy, value: about twice the greatest difference met on these canaries; docs/adding-a-backend.md has a trained network's."""
 
 

@@ -91,6 +91,19 @@ def test_less_precision_has_to_be_worth_it(measured: list[tuple[str, ...]], monk
     assert fastest(NETWORK, reduced=True).backend == "openvino"
 
 
+def test_torch_stays_where_the_others_are_less_precise(
+    measured: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "available", lambda: ["torch", "native-int8"])
+    monkeypatch.setitem(RATES, "torch", 50.0)
+    monkeypatch.setitem(RATES, "native-int8", 300.0)
+    assert fastest(NETWORK) == ("torch", "no other is installed")
+    assert fastest(NETWORK, reduced=True).backend == "native-int8"
+    set_answers(monkeypatch, {"native-int8": 0.1})
+    assert fastest(NETWORK, reduced=True).backend == "torch"
+    assert measured == [("torch", "native-int8")]
+
+
 def test_a_cache_that_cannot_be_read_or_written(measured: list[tuple[str, ...]]) -> None:
     cache_file().parent.mkdir()
     for content in ("{", "[]", '{"a": 1}'):

@@ -88,6 +88,12 @@ def _openvino(precision: Literal["fp32", "bf16", "int8"]) -> Maker:
     return make
 
 
+def _native(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
+    from rlscout.inference.native import NativeEvaluator
+
+    return NativeEvaluator(network, device, threads, calibration)
+
+
 def _hashed(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
     from rlscout.inference.hashed import HashedEvaluator
 
@@ -101,12 +107,13 @@ BACKENDS: dict[str, Maker] = {
     "openvino": _openvino("fp32"),
     "openvino-bf16": _openvino("bf16"),
     "openvino-int8": _openvino("int8"),
+    "native-int8": _native,
     "hashed": _hashed,
 }
 """By name. The number behind a name tells of less than single precision: faster, and a little off."""
 
 
-_LIBRARIES = {"torch": ["torch"], "onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"]}
+_LIBRARIES = {"torch": ["torch"], "onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"], "native": []}
 
 
 def _installed() -> list[str]:

@@ -26,7 +26,7 @@ from rlscout.network import U64, Network, folded
 
 log = logging.getLogger(__name__)
 
-REDUCED = ("onnx-int8", "openvino-bf16", "openvino-int8")
+REDUCED = ("onnx-int8", "openvino-bf16", "openvino-int8", "native-int8")
 GAIN = 1.25
 OFF = 0.03
 """On average, of a value; and of a policy: the probability that goes to other moves."""
@@ -43,8 +43,9 @@ class Choice(NamedTuple):
 def fastest(network: Network, threads: int = 1, batch: int = 64, reduced: bool = False) -> Choice:
     """The backend for a CPU; with `reduced`, less than single precision will do."""
     installed = available()
-    names = [name for name in installed if name != "torch"] or installed  # torch never won, and takes seconds to load
-    names = [name for name in names if reduced or name not in REDUCED]
+    names = [name for name in installed if reduced or name not in REDUCED]
+    if any(name not in ("torch", *REDUCED) for name in names):
+        names = [name for name in names if name != "torch"]  # it never won, and takes seconds to load
     if len(names) == 1:
         return Choice(names[0], "no other is installed")
     rates, source = _rates(network, names, threads, min(batch, LARGEST_BATCH))

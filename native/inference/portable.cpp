@@ -1,0 +1,55 @@
+// Plain C++: for every other processor, and to say what the others mean.
+#include "inference/kernels_for.h"
+
+namespace rlscout::inference {
+namespace {
+
+struct Portable {
+  static constexpr int kLanes = 8, kVectors = 1;
+  struct Sum {
+    std::int32_t lane[kLanes];
+  };
+  struct Weights {
+    const std::int8_t* of;  // [kLanes, 4]
+  };
+  struct Inputs {
+    std::int32_t x[kGroup];
+  };
+
+  static Sum sums(const std::int32_t* p) {
+    Sum made;
+    for (int i = 0; i < kLanes; ++i) made.lane[i] = p[i];
+    return made;
+  }
+  static Weights weights(const std::int8_t* p) { return {p}; }
+  static Inputs inputs(const std::uint8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
+  static void store(std::int32_t* p, const Sum& sum) {
+    for (int i = 0; i < kLanes; ++i) p[i] = sum.lane[i];
+  }
+  static Sum dot(Sum sum, const Inputs& x, Weights w) {
+    for (int i = 0; i < kLanes; ++i)
+      for (int k = 0; k < kGroup; ++k) sum.lane[i] += x.x[k] * w.of[kGroup * i + k];
+    return sum;
+  }
+  static Sum add(Sum a, const Sum& b) {
+    for (int i = 0; i < kLanes; ++i) a.lane[i] += b.lane[i];
+    return a;
+  }
+  static Sum subtract(Sum a, const Sum& b) {
+    for (int i = 0; i < kLanes; ++i) a.lane[i] -= b.lane[i];
+    return a;
+  }
+  static void finish(const Sum& sum, const float* scale, const float* residual_scale, std::uint8_t* p) {
+    for (int i = 0; i < kLanes; ++i) {
+      float y = static_cast<float>(sum.lane[i]) * scale[i];
+      if (residual_scale != nullptr) y += static_cast<float>(p[i]) * residual_scale[i];
+      p[i] = step(y);
+    }
+  }
+};
+
+}  // namespace
+
+constinit const Kernels kPortable = kernels<Portable>("portable");
+
+}  // namespace rlscout::inference
