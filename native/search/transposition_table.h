@@ -24,6 +24,7 @@
 
 #include "core/game.h"
 #include "core/hash.h"
+#include "core/pages.h"
 #include "search/claim.h"
 #include "search/search_traits.h"
 
@@ -85,6 +86,7 @@ class TranspositionTable {
     Words sequence;
     Words entries[kWays][kKeyWords];
   };
+  using Buckets = std::vector<Bucket, PageAllocator<Bucket>>;
 
  public:
   using Key = TableKey<kKeyWords>;
@@ -93,7 +95,7 @@ class TranspositionTable {
   // The largest power of two of buckets that fits into `megabytes` (2^20 bytes), one bucket at least.
   explicit TranspositionTable(int megabytes) {
     const std::size_t wanted = (static_cast<std::size_t>(megabytes) << 20) / sizeof(Bucket);
-    buckets_ = std::vector<Bucket>(std::bit_floor(wanted > 0 ? wanted : 1));
+    buckets_ = Buckets(std::bit_floor(wanted > 0 ? wanted : 1));
     shift_ = 64 - std::countr_zero(buckets_.size());
   }
 
@@ -189,7 +191,7 @@ class TranspositionTable {
   Bucket& bucket(const Key& key) { return buckets_[index(key)]; }
   std::size_t index(const Key& key) const { return shift_ == 64 ? 0 : hash_of<kKeyWords>(key) >> shift_; }
 
-  std::vector<Bucket> buckets_;
+  Buckets buckets_;
   int shift_ = 64;
   unsigned age_ = 0;
 };
