@@ -34,7 +34,7 @@ class BatchedSearchFor : public BatchedSearchJob {
     for (std::size_t i = 0; i < count; ++i) {
       const auto position = positions.emplace_back(game_.unpack(&packed[i * 2 * G::kWords]));
       if (const Phase phase = game_.phase(position); phase != Phase::kMove)
-        throw std::invalid_argument("position " + std::to_string(i) +
+        throw std::invalid_argument((count == 1 ? "the position" : "position " + std::to_string(i)) +
                                     (phase == Phase::kPass ? ": a pass is due" : ": the game is over") +
                                     "; a search takes positions where a move is due");
     }

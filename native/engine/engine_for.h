@@ -73,7 +73,7 @@ class EngineFor : public Engine {
   void play(Words positions, std::span<const std::int32_t> moves, std::span<std::uint64_t> next) const override {
     for (std::size_t i = 0; i < size(positions); ++i) {
       const Position position = checked(positions, i);
-      game_.pack(game_.play(position, legal_move(position, moves[i], i)), &next[i * 2 * kWords]);
+      game_.pack(game_.play(position, legal_move(position, moves[i], positions, i)), &next[i * 2 * kWords]);
     }
   }
 
@@ -81,7 +81,7 @@ class EngineFor : public Engine {
     for (std::size_t i = 0; i < size(positions); ++i) {
       const Position position = checked(positions, i);
       if (game_.phase(position) != Phase::kOver)
-        throw std::invalid_argument("position " + std::to_string(i) + " is not over: a score needs a finished game");
+        throw std::invalid_argument(which(positions, i) + " is not over: a score needs a finished game");
       scores[i] = game_.score(position);
     }
   }
@@ -90,8 +90,8 @@ class EngineFor : public Engine {
                  std::span<std::uint64_t> images) const override {
     for (std::size_t i = 0; i < size(positions); ++i) {
       if (symmetries[i] >= game_.symmetries())
-        throw std::invalid_argument("symmetry " + std::to_string(symmetries[i]) + " of position " + std::to_string(i) +
-                                    ": " + info_.name + " has 0 to " + std::to_string(game_.symmetries() - 1));
+        throw std::invalid_argument("symmetry " + std::to_string(symmetries[i]) + " of " + which(positions, i) + ": " +
+                                    info_.name + " has 0 to " + std::to_string(game_.symmetries() - 1));
       game_.pack(game_.transform(checked(positions, i), symmetries[i]), &images[i * 2 * kWords]);
     }
   }
@@ -182,8 +182,7 @@ class EngineFor : public Engine {
       Counters counters;
       for (std::size_t i = 0; i < size(positions); ++i) {
         const auto label = traits.ahead(traits.node(movable(positions, i)), counters);
-        if (!label)
-          throw std::invalid_argument("position " + std::to_string(i) + ": no table is four plies ahead of it");
+        if (!label) throw std::invalid_argument(which(positions, i) + ": no table is four plies ahead of it");
         scores[i] = label->score, costs[i] = label->cost;
       }
     } else if (!positions.empty()) {
@@ -202,34 +201,38 @@ class EngineFor : public Engine {
  protected:
   static std::size_t size(Words positions) { return positions.size() / (2 * kWords); }
 
+  // What a message calls a position: by its number where there are several.
+  static std::string which(Words positions, std::size_t i) {
+    return size(positions) == 1 ? "the position" : "position " + std::to_string(i);
+  }
+
   // The position, after checking that its stones can stand so.
   Position checked(Words positions, std::size_t i) const {
     const std::uint64_t* packed = &positions[i * 2 * kWords];
-    const auto which = [&] { return "position " + std::to_string(i); };
     for (int word = 0; word < kWords; ++word) {
       const int used = std::min(64, info_.squares - 64 * word);
       const std::uint64_t board = used == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << used) - 1;
       if ((packed[word] | packed[kWords + word]) & ~board)
-        throw std::invalid_argument(which() + " has stones off the board: " + info_.name + " has " +
+        throw std::invalid_argument(which(positions, i) + " has stones off the board: " + info_.name + " has " +
                                     std::to_string(info_.squares) + " squares");
       if (packed[word] & packed[kWords + word])
-        throw std::invalid_argument(which() + " has stones of both sides on one square");
+        throw std::invalid_argument(which(positions, i) + " has stones of both sides on one square");
     }
     const Position position = game_.unpack(packed);
     if (const std::string fault = game_.fault(position); !fault.empty())
-      throw std::invalid_argument(which() + " cannot be: " + fault);
+      throw std::invalid_argument(which(positions, i) + " cannot be: " + fault);
     return position;
   }
 
   Position movable(Words positions, std::size_t i) const {
     const Position position = checked(positions, i);
     if (game_.phase(position) != Phase::kMove)
-      throw std::invalid_argument("position " + std::to_string(i) + " has no move: a label needs one");
+      throw std::invalid_argument(which(positions, i) + " has no move: a label needs one");
     return position;
   }
 
   // The native move of a square that is legal in position i of a batch.
-  Move legal_move(const Position& position, std::int32_t square, std::size_t i) const {
+  Move legal_move(const Position& position, std::int32_t square, Words positions, std::size_t i) const {
     const Phase phase = game_.phase(position);
     if (square == kPass && phase == Phase::kPass) return kPass;
     if (square >= 0 && square < info_.squares && contains(game_.legal(position), game_.move_at(square)))
@@ -244,7 +247,7 @@ class EngineFor : public Engine {
                                 (on_board          ? square_name(square, info_.columns)
                                  : square == kPass ? std::string("pass")
                                                    : std::to_string(square)) +
-                                " in position " + std::to_string(i) + ": allowed is" + allowed);
+                                " in " + which(positions, i) + ": allowed is" + allowed);
   }
 
   G game_;

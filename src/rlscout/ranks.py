@@ -83,7 +83,12 @@ def _watch(processes: list[SpawnProcess], stopping: threading.Event) -> int:
         process.join(max(0.0, deadline - time.monotonic()))
     failed = {rank: process.exitcode for rank, process in enumerate(processes) if process.exitcode not in expected}
     for rank, status in failed.items():
-        log.error("rank %d ended with status %s, and so all end", rank, status)
+        cause = (
+            f"was killed by {signal.Signals(-status).name}" if status and status < 0 else f"ended with status {status}"
+        )
+        log.error(
+            "process %d of %d %s: the others end with it, to be started again together", rank, len(processes), cause
+        )
     return 0 if not failed else BAD_INPUT if BAD_INPUT in failed.values() else 1
 
 

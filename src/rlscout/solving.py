@@ -47,7 +47,7 @@ class Limits:
 @dataclass(frozen=True)
 class SolveOptions:
     ordering: str = "auto"  # of ORDERINGS; a network needs an evaluator, "patterns" a table that comes with the package
-    hint_ply: int = 8  # the network orders positions down to this ply below the root
+    hint_ply: int = 4  # the network orders positions down to this ply below the root
     hint_batch: int = 4096
     table_mb: int = 64
     threads: int = 1
@@ -351,14 +351,29 @@ class Problem:
     def verdict(self, solution: Solution) -> str:
         """ "right", "wrong" or "unsolved" against the answers; "solved" where the line holds none."""
         known = {move: bounds for move, bounds in solution.scores.items() if move in self.answers}
-        wrong = any(not low <= self.answers[move] <= high for move, (low, high) in known.items())
-        if self.score is not None and not solution.lower <= self.score <= solution.upper:
-            wrong = True
-        if wrong:
+        if self.contradicted(solution):
             return "wrong"
         if not solution.proven or any(low != high for low, high in known.values()):
             return "unsolved"
         return "solved" if self.score is None else "right"
+
+    def contradicted(self, solution: Solution) -> list[str]:
+        """The answers that are not what is proven, in words, each beside it; that of the best move where no other was proven."""
+        name = self.position.game.square_name
+        proven = {move: bounds for move, bounds in solution.scores.items() if move in self.answers}
+        wrong = [
+            f"{name(move)} {self.answers[move]:+d} in the file, {bounds_text(low, high)} proven"
+            for move, (low, high) in proven.items()
+            if not low <= self.answers[move] <= high
+        ]
+        if wrong or self.score is None or solution.lower <= self.score <= solution.upper:
+            return wrong
+        best = max(self.answers, key=lambda move: self.answers[move])
+        return [f"{name(best)} {self.score:+d} in the file, {bounds_text(solution.lower, solution.upper)} proven"]
+
+
+def bounds_text(low: int, high: int) -> str:
+    return f"{low:+d}" if low == high else f"{low:+d} to {high:+d}"
 
 
 def read_problems(game: Game, path: Path) -> Iterator[Problem]:

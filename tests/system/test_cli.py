@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from networks import flat_network
 
+import rlscout
+from rlscout import native
 from rlscout.cli import execute
 from rlscout.process import only_one
 from rlscout.storage import open_store
@@ -31,6 +33,23 @@ def test_games_lists_families_and_short_names(capsys: pytest.CaptureFixture[str]
     assert status == 0
     for name in ("othello6:parallel", "tictactoe", "gomoku15", "mnk:M,N,K"):
         assert name in out
+
+
+def test_the_version_tells_the_processor_variant(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "--version")
+    assert status == 0
+    assert out.strip() == f"{rlscout.__version__}, processor variant {native.VARIANT}"
+
+
+def test_a_process_leaves_in_order_whatever_its_threads_do() -> None:
+    """A thread that is still inside a runtime would abort an orderly end; here all that such an end calls aborts."""
+    code = (
+        "import atexit, os, threading; atexit.register(os.abort);"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start();"
+        "from rlscout.cli import main; main(['perft', 'tictactoe', '1'])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "9")
 
 
 def test_solve_answers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,6 +141,9 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
     assert [answer.get("verdict") for answer in answers] == ["right", "solved", "wrong", None]
     assert answers[-1]["summary"]["wrong"] == 1
     assert status == 1
+    assert answers[2]["contradicted"] == ["c3 +0 in the file, +1 proven"]
+    status, out, _ = run(capsys, "solve", "tictactoe", "--file", str(file))
+    assert "  wrong: c3 +0 in the file, +1 proven" in out
     file.write_text("\n".join(lines[:3]))
     status, out, _ = run(capsys, "solve", "tictactoe", "--file", str(file))
     assert status == 0

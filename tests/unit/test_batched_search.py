@@ -372,7 +372,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="3 positions: this search holds up to 2"):
         analysis.set_positions(np.zeros((3, 2), np.uint64))
     over = engine.from_text("XXXOO---- O")[0]
-    with pytest.raises(ValueError, match="position 0: the game is over"):
+    with pytest.raises(ValueError, match="the position: the game is over"):
         analysis.set_positions(over[None])
 
 

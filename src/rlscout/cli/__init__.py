@@ -14,15 +14,25 @@ file; 2 bad input, said in one line; 3 a limit was met (bounds are printed).
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 
 from cyclopts import App
 
+from rlscout import __version__
 from rlscout.cli import bench, learn, look, solve, tables
 from rlscout.cli.common import status_of
 
+
+def _version() -> str:
+    from rlscout import native
+
+    return f"{__version__}, processor variant {native.VARIANT}"
+
+
 app = App(
     name="rlscout",
+    version=_version,
     version_flags=["--version"],
     help_format="plaintext",
     help="""Learn a board game by self-play, then solve it, with a proof that others can check.
@@ -45,7 +55,12 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits with its status; bad input is one line on standard error, and status 2."""
-    sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
+    status = execute(sys.argv[1:] if arguments is None else arguments)
+    if threading.active_count() > 1:
+        from rlscout.process import leave
+
+        leave(status)
+    sys.exit(status)
 
 
 def execute(arguments: Sequence[str]) -> int:

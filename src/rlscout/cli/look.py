@@ -32,7 +32,6 @@ def games() -> int:
     for name in [*OTHELLO_NAMES, *SHORT_NAMES]:
         engine = game(name).engine
         print(f"{name:<20} {engine.columns}x{engine.rows}, scores {engine.min_score} to {engine.max_score}")
-    print(f"\nprocessor variant: {native.VARIANT}")
     return OK
 
 

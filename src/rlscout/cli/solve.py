@@ -43,7 +43,7 @@ def solve(
     seconds: Annotated[float | None, Parameter(help="Limit on time.")] = None,
     table_mb: Annotated[int, Parameter(help="Memory of the transposition table.")] = 256,
     threads: Annotated[int, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
-    hint_ply: Annotated[int, Parameter(help="The network orders down to this ply below the root.")] = 8,
+    hint_ply: Annotated[int, Parameter(help="The network orders down to this ply below the root.")] = 4,
     seed: Annotated[int, Parameter(help="Of --ordering random.")] = 1,
     state: Annotated[
         Path | None, Parameter(help="Keep what is proven in this file, to go on from after a limit, Ctrl-C or a crash.")
@@ -185,14 +185,17 @@ def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves
         verdict = problem.verdict(solution)
         counts[verdict] += 1
         nodes, seconds = nodes + solution.nodes, seconds + solution.seconds
+        contradicted = problem.contradicted(solution)
         if as_json:
-            known = {} if problem.score is None else {"answer": problem.score}
+            known: dict[str, object] = {} if problem.score is None else {"answer": problem.score}
+            if contradicted:
+                known["contradicted"] = contradicted
             print(json.dumps({**solution.as_json(), "line": problem.line, **known, "verdict": verdict}), flush=True)
         else:
             bounds = f"{solution.lower:+d}" if solution.proven else f"{solution.lower:+d}..{solution.upper:+d}"
             best = " ".join(solution.as_json()["best_moves"])
             line = f"{problem.line:>4}  {bounds:>8}  {best:<8} {solution.nodes:>14,} nodes {solution.seconds:>8.2f} s"
-            print(f"{line}  {verdict}", flush=True)
+            print(f"{line}  {verdict}" + (f": {'; '.join(contradicted)}" if contradicted else ""), flush=True)
     summary = {**counts, "positions": len(problems), "nodes": nodes, "seconds": round(seconds, 3)}
     if as_json:
         print(json.dumps({"summary": summary}))
