@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 from rlscout.bench_mcts import measure
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
 
-    def ours(game: str, network: str, sims: int, games: int, symmetries: bool = True) -> float:
+    def ours(game: str, network: Literal["rollout", "fake"], sims: int, games: int, symmetries: bool = True) -> float:
         return measure(game, network, sims, games, seconds=options.seconds, symmetries=symmetries).sims_per_s
 
     def line(name: str, run: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""Measurements that repeat: node counts and their signature; how strong a network plays; how well it orders a proof.
+"""Measurements that repeat: node counts and their signature; how strong a network plays.
 
 The signature is the fingerprint of what the native search does: fixed positions, fixed node budgets, one thread, fresh
 tables, no clock. A change that keeps it has changed no search; one that changes it says so.
@@ -7,18 +7,16 @@ tables, no clock. A change that keeps it has changed no search; one that changes
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rlscout import patterns
 from rlscout.analysis import search_all
 from rlscout.config import Config
-from rlscout.games import Game, Position, game
+from rlscout.games import Game, Position, game, random_positions
 from rlscout.inference import Evaluator, best_moves
-from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve, solve_with
+from rlscout.solving import Limits, Proof, SolveOptions, solve, solve_with
 
 SEARCHES: tuple[tuple[str, str, str, int], ...] = (
     # game, moves from the start, ordering, limit on nodes
@@ -84,27 +82,6 @@ def _self_play(played: Game, games: int, simulations: int) -> tuple[int, int]:
         plies += int(found.take_games()["length"].sum())
         if found.finished():
             return int(found.counters()["simulations"]), plies
-
-
-def random_positions(played: Game, count: int, low: int, high: int, seed: int) -> list[Position]:
-    """Positions of random games with `low` to `high` empty squares where a move is due, no two of them alike by
-    symmetry."""
-    generator = random.Random(seed)
-    made: list[Position] = []
-    seen: set[bytes] = set()
-    for _ in range(1000 * count):
-        wanted = generator.randint(low, high)
-        position = played.start
-        while position.empties > wanted and not position.over:
-            position = position.play([generator.choice(position.legal_squares) if position.phase == 0 else -1])
-        if position.phase != 0 or position.empties != wanted:
-            continue
-        if position.key not in seen:
-            seen.add(position.key)
-            made.append(position)
-        if len(made) == count:
-            return made
-    raise ValueError(f"{played.name}: fewer than {count} different random positions of {low} to {high} empty squares")
 
 
 @dataclass(frozen=True)
@@ -219,61 +196,3 @@ def _mean(values: Sequence[tuple[float, float]], column: int) -> tuple[float, fl
     """(mean, standard error)"""
     numbers = np.array([value[column] for value in values])
     return float(numbers.mean()), float(numbers.std() / np.sqrt(len(numbers)))
-
-
-def ordering(
-    config: Config,
-    played: Game,
-    evaluator: Evaluator | None,
-    count: int,
-    empties: tuple[int, int],
-    hint_plies: Sequence[int],
-    seed: int,
-    as_json: bool,
-) -> str:
-    """What the same proofs cost under each ordering, one thread and fresh tables; the network's down to each of `hint_plies`.
-
-    ValueError where two scores differ."""
-    positions = random_positions(played, count, *empties, seed)
-    with_patterns = patterns.load(played.name) is not None
-    asked = [("static", 0), ("random", 0)] + [("patterns", 0)] * with_patterns
-    if evaluator is not None:
-        asked += [("network", ply) for ply in hint_plies]
-        asked += [("network+patterns", ply) for ply in hint_plies if with_patterns]
-    rows: dict[str, dict[str, float]] = {}
-    scores: list[int | None] = []
-    for name, ply in asked:
-        options = SolveOptions(name, ply, table_mb=config.solve.table_mb, seed=seed, statistics=True)
-        found = [solve(position, options, evaluator=evaluator) for position in positions]
-        scores = scores or [solution.score for solution in found]
-        for solution, score in zip(found, scores, strict=True):
-            if solution.score != score:
-                text = f"{solution.position.text}: {score} by {asked[0][0]}, {solution.score} by {name}"
-                raise ValueError(f"the orderings disagree at {text}; this is a defect")
-        rows[f"{name} to ply {ply}" if ply else name] = _cost(found)
-    if as_json:
-        about = {"game": played.name, "positions": count, "empties": empties, "seed": seed}
-        return json.dumps({**about, "table_mb": config.solve.table_mb, "orderings": rows})
-    lines = [
-        f"{played.name}: {count} positions of {empties[0]} to {empties[1]} empties, seed {seed}; all scores agree",
-        f"{'ordering':<27} {'nodes':>14} {'of static':>10} {'static evals':>14} {'network evals':>14} {'first cuts':>11} {'seconds':>9}",
-    ]
-    for name, row in rows.items():
-        share = row["nodes"] / max(1, rows["static"]["nodes"])
-        lines.append(
-            f"{name:<27} {row['nodes']:>14,} {share:>10.3f} {row['evaluations']:>14,} {row['network_evaluations']:>14,} "
-            f"{row['first_cuts']:>11.1%} {row['seconds']:>9.2f}"
-        )
-    return "\n".join(lines)
-
-
-def _cost(solutions: Sequence[Solution]) -> dict[str, float]:
-    """Sums over some proofs, and the share of their nodes with a cut where the first move cut (leaf routines apart)."""
-    cuts = sum(int(s.cut_nodes_by_ply.sum()) for s in solutions)
-    return {
-        "nodes": sum(s.nodes for s in solutions),
-        "evaluations": sum(s.evaluations for s in solutions),
-        "network_evaluations": sum(s.network_evaluations for s in solutions),
-        "first_cuts": sum(int(s.first_cuts_by_ply.sum()) for s in solutions) / max(1, cuts),
-        "seconds": round(sum(s.seconds for s in solutions), 3),
-    }

@@ -198,7 +198,10 @@ class SolveConfig:
     )
     hint_ply: int = setting(4, "the network orders positions down to this ply below the root", 0, 10_000)
     hint_batch: int = setting(4096, "positions evaluated at once for the ordering", 1, 1_000_000)
-    compare: bool = setting(True, "solve once more with the static ordering, to state what the network saved")
+    compare: bool = setting(
+        True,
+        "solve once more with the static ordering, and some late positions with every one, to state what each saves",
+    )
     nodes: int = setting(0, "limit on positions entered by the search; 0: none", 0, 2**62)
     seconds: float = setting(1800.0, "limit on the time of the proof; 0: none", 0.0, 1e9)
     state_seconds: float = setting(

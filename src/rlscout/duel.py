@@ -13,7 +13,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rlscout.config import Config, device_of
+from rlscout.config import Config, DuelConfig, device_of
 from rlscout.feed import Feed
 from rlscout.games import Game, GameRecord, game
 from rlscout.inference import Evaluator, make_evaluator
@@ -200,11 +200,14 @@ def _moves(played: Game, opening: list[int], searched: list[int]) -> list[int]:
     return list(GameRecord.of(played.start, moves).moves)
 
 
-def describe(duel: Duel) -> str:
-    """One line for people."""
+def describe(duel: Duel, settings: DuelConfig) -> str:
+    """One line for people; while the test is open, with what it decides by."""
     line = f"model {duel.candidate} against {duel.baseline or 'rollouts'}: +{duel.wins} ={duel.draws} -{duel.losses}"
     if duel.elo is not None and duel.elo_low is not None and duel.elo_high is not None and math.isfinite(duel.elo):
         line += f", {duel.elo:+.0f} Elo [{duel.elo_low:+.0f}, {duel.elo_high:+.0f}]"
     if duel.llr is not None:
         line += f", log likelihood ratio {duel.llr:+.2f}"
+        if duel.verdict is None:
+            low, high = Sprt(settings.elo0, settings.elo1, settings.alpha, settings.beta).bounds
+            line += f" (promoted at {high:+.2f}, as {settings.elo1:+g} Elo rather than {settings.elo0:+g}; refused at {low:+.2f})"
     return line + (f": {'promoted' if duel.verdict == 'H1' else 'refused'}" if duel.verdict else "")

@@ -7,6 +7,7 @@ networks share.
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -285,3 +286,24 @@ class GameRecord:
         """The result for the side that moved first in this record; ValueError where the game is not over."""
         last = self.last
         return last.score() if len(self.moves) % 2 == 0 else -last.score()
+
+
+def random_positions(played: Game, count: int, low: int, high: int, seed: int) -> list[Position]:
+    """Positions of random games with `low` to `high` empty squares where a move is due, no two of them alike by
+    symmetry."""
+    generator = random.Random(seed)
+    made: list[Position] = []
+    seen: set[bytes] = set()
+    for _ in range(1000 * count):
+        wanted = generator.randint(low, high)
+        position = played.start
+        while position.empties > wanted and not position.over:
+            position = position.play([generator.choice(position.legal_squares) if position.phase == 0 else -1])
+        if position.phase != 0 or position.empties != wanted:
+            continue
+        if position.key not in seen:
+            seen.add(position.key)
+            made.append(position)
+        if len(made) == count:
+            return made
+    raise ValueError(f"{played.name}: fewer than {count} different random positions of {low} to {high} empty squares")

@@ -11,7 +11,9 @@ from rlscout import draw
 
 WIDTH, HEIGHT = 580, 230
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 26, 30
-COLOURS = ("#2a6fb0", "#c4572b", "#3f8f5f", "#7d4fa0", "#b08a1e", "#2a9aa0", "#8a8a8a")
+MANY, NAMES = 6, 190
+"""The names of more curves than that stand beside the drawing, in so much room."""
+COLOURS = ("#2a6fb0", "#c4572b", "#3f8f5f", "#7d4fa0", "#b08a1e", "#2a9aa0", "#8a8a8a", "#d06fa8", "#5f7f1e", "#1e4f8a")
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,9 @@ class Line:
     steps: bool = False
 
 
-def plot(title: str, axis: str, lines: Sequence[Line], doublings: bool = False) -> str:
+def plot(title: str, axis: str, lines: Sequence[Line], doublings: bool = False, powers: bool = False) -> str:
     """An SVG element with the curves that have points; the y axis holds all of them and their bars. With `doublings`, equal
-    steps of the x axis are equal factors, and it is marked where there are points."""
+    steps of the x axis are equal factors, and it is marked where there are points; with `powers`, those of the y axis are (y > 0)."""
     drawn = [line for line in lines if line.points]
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -38,27 +40,38 @@ def plot(title: str, axis: str, lines: Sequence[Line], doublings: bool = False) 
     xs = [x for line in drawn for x, _ in line.points]
     ys = [y for line in drawn for _, y in line.points] + [y for line in drawn for bar in line.bars for y in bar]
     x_ticks = sorted(set(xs)) if doublings else ticks(min(xs), max(xs))
-    y_ticks = ticks(min(*ys, 0.0) if min(ys) < 0.3 * max(ys) else min(ys), max(ys))
+    if powers:
+        exponents = range(math.floor(math.log10(min(ys))), max(1, math.ceil(math.log10(max(ys)))) + 1)
+        y_ticks = [10.0**exponent for exponent in exponents]
+    else:
+        y_ticks = ticks(min(*ys, 0.0) if min(ys) < 0.3 * max(ys) else min(ys), max(ys))
     x0, x1, y0, y1 = min(xs), max(max(xs), min(xs) + 1e-9), y_ticks[0], y_ticks[-1]
+
+    right = NAMES if len(drawn) > MANY else RIGHT
 
     def px(x: float) -> float:
         share = math.log(x / x0) / math.log(x1 / x0) if doublings else (x - x0) / (x1 - x0)
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
+        return LEFT + share * (WIDTH - LEFT - right)
 
     def py(y: float) -> float:
-        return HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM)
+        share = math.log(y / y0) / math.log(y1 / y0) if powers else (y - y0) / (y1 - y0)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
     for y in y_ticks:
-        out.append(f'<path d="M{LEFT} {py(y):.1f}H{WIDTH - RIGHT}" stroke="currentColor" stroke-opacity=".15"/>')
+        out.append(f'<path d="M{LEFT} {py(y):.1f}H{WIDTH - right}" stroke="currentColor" stroke-opacity=".15"/>')
         out.append(f'<text x="{LEFT - 6}" y="{py(y) + 4:.1f}" text-anchor="end">{_number(y)}</text>')
     for x in x_ticks:
         if x0 <= x <= x1:
             out.append(f'<text x="{px(x):.1f}" y="{HEIGHT - 14}" text-anchor="middle">{_number(x)}</text>')
-    out.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 2}" text-anchor="end">{draw.escape(axis)}</text>')
+    out.append(f'<text x="{WIDTH - right}" y="{HEIGHT - 2}" text-anchor="end">{draw.escape(axis)}</text>')
     for index, line in enumerate(drawn):
         out += _curve(line, COLOURS[index % len(COLOURS)], px, py)
         beside = len(drawn) <= 3
-        x = WIDTH - RIGHT - 150 * (len(drawn) - 1 - index) if beside else LEFT + 10
+        x = (
+            WIDTH - RIGHT - 150 * (len(drawn) - 1 - index)
+            if beside
+            else (LEFT if len(drawn) <= MANY else WIDTH - right) + 10
+        )
         y = 15 if beside else TOP + 14 * (index + 1)
         out.append(
             f'<text x="{x}" y="{y}" text-anchor="{"end" if beside else "start"}" '

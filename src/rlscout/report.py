@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlscout import draw
+from rlscout import draw, ordering
 from rlscout.config import Config, document
 from rlscout.games import Game, game
 from rlscout.plot import Line, plot
@@ -56,6 +56,7 @@ def _page(config: Config, played: Game, store: Store, result: dict[str, Any] | N
         parts.append("<p>Not solved yet.</p>")
     else:
         parts += _solved(played, result)
+    parts += _ordering_grid(Path(config.data))
     promoted = sum(model.evaluation == "+" for model in models if model.id)
     parts += [
         "<h2>Learning</h2>",
@@ -94,9 +95,7 @@ def _solved(played: Game, result: dict[str, Any]) -> list[str]:
     if static:
         saved = 1.0 - result["nodes"] / max(1, static["nodes"])
         more = "" if static["proven"] else "more than "
-        rows.append(
-            ("static ordering alone", f"{more}{static['nodes']:,} nodes; saved by the network: {more}{saved:.0%}")
-        )
+        rows.append(("static ordering alone", f"{more}{static['nodes']:,} nodes; saved: {more}{saved:.0%}"))
     made = result.get("certificate") or {}
     if "file" in made:
         word = "valid" if made["valid"] else "not accepted"
@@ -119,6 +118,27 @@ def _solved(played: Game, result: dict[str, Any]) -> list[str]:
         parts += ["<h2>Principal variation</h2>", f'<div class="row">{"".join(boards)}</div>']
     ordering = _ordering_plot(result)
     return [*parts, "<h2>Ordering</h2>", ordering] if ordering else parts
+
+
+def _ordering_grid(folder: Path) -> list[str]:
+    grid = ordering.load(folder)
+    if grid is None or not grid.rows:
+        return []
+    names = ("ordering", "nodes", "saved", "static evaluations", "network evaluations", "first move cut", "seconds")
+    head = "".join(f'<th class="n">{name}</th>' if index else f"<th>{name}</th>" for index, name in enumerate(names))
+    rows = []
+    for row in grid.rows:
+        more = "" if row.proven == len(grid.positions) else "more than "
+        numbers = [f"{more}{row.nodes:,}", f"{grid.saved(row):.1%}", f"{row.evaluations:,}"]
+        numbers += [f"{row.network_evaluations:,}", f"{row.first_cuts:.1%}", f"{row.seconds:.2f}"]
+        cells = "".join(f'<td class="n">{text}</td>' for text in numbers)
+        rows.append(f"<tr><td>{row.name}</td>{cells}</tr>")
+    return [
+        "<h2>What each ordering is worth</h2>",
+        f"<p>The same proofs under each ordering: {draw.escape(grid.about)}.</p>",
+        f"<table><tr>{head}</tr>{''.join(rows)}</table>",
+        f'<div class="row">{"".join(grid.plots())}</div>',
+    ]
 
 
 def _ordering_plot(result: dict[str, Any]) -> str:

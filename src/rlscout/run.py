@@ -27,9 +27,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rlscout import checker, draw, patterns
+from rlscout import checker, draw, ordering, patterns
 from rlscout.config import Config, SolveConfig, device_of, document
-from rlscout.games import Game, Position, game
+from rlscout.games import Game, Position, game, random_positions
 from rlscout.process import LOG_FILE, Every, log_to, only_one, stop_on_signals
 from rlscout.solving import Limits, Proof, Solution, SolveOptions, checked_ordering, solve_with
 from rlscout.storage import Certificate, Claim, Store, StoreError, open_store
@@ -52,6 +52,8 @@ COMPARE_LEAST = 1000
 """Smaller proofs are over before an order matters."""
 COMPARE_FACTOR = 60
 """The proof with the static ordering, made for comparison, may take this many times the nodes of the network's."""
+GRID_POSITIONS, GRID_EMPTIES, GRID_NODES = 6, (16, 18), 2_000_000
+"""What every ordering is tried on at the end: some seconds."""
 
 
 @dataclass
@@ -180,9 +182,10 @@ def run(config: Config) -> int:
 def _sit(config: Config, played: Game, asked: Position, state: RunState) -> int:
     """Learns and solves as far as this sitting comes; the exit status."""
     folder = Path(config.data)
+    budget = f"{config.minutes:g} minute{'s' * (config.minutes != 1)}"
     again = f", going on after {clock(state.learning_seconds)} of learning" if state.learning_seconds else ""
     print(
-        f"{_title(config)}: {config.minutes:g} minutes of learning, then the proof{again} (Ctrl-C stops, run again to go on)",
+        f"{_title(config)}: {budget} of learning, then the proof{again} (Ctrl-C stops, run again to go on)",
         flush=True,
     )
     log_to(folder, "run", config.view.log_level)
@@ -338,8 +341,9 @@ class Session:
             state = self.folder / f"proof-{_digest(asked, settings)}.table"
             seconds = settings.state_seconds or math.inf
             proof = Proof(
-                self.game, options, evaluator, self._progress("solving"), self.stopping.is_set, state, seconds
+                self.game, options, evaluator, stopping=self.stopping.is_set, state=state, state_seconds=seconds
             )
+            proof.on_progress = self._progress("solving", proof.nodes)
             if proof.nodes:
                 log.info("the proof goes on after %d nodes", proof.nodes)
             solution = solve_with(proof, asked, limits)
@@ -357,13 +361,16 @@ class Session:
             del proof
             if settings.compare and solution.options.ordering != "static" and solution.nodes >= COMPARE_LEAST:
                 result["static"] = self._compare(asked, options, limits, solution)
+            if settings.compare and not self.stopping.is_set():
+                self._compare_all(evaluator)
             if not self.stopping.is_set():
                 self.state.result = result
                 self.state.save(self.folder)
                 for done in self.folder.glob("proof-*.table"):
                     done.unlink()
 
-    def _progress(self, phase: str) -> Callable[[SolveProgress], None]:
+    def _progress(self, phase: str, before: int = 0) -> Callable[[SolveProgress], None]:
+        """Tells the view of a proof; `before`: nodes that were spent on it before this phase."""
         begin = time.monotonic()
 
         def show(progress: SolveProgress) -> None:
@@ -377,7 +384,7 @@ class Session:
             bounds = f"{progress['lower']:+d} to {progress['upper']:+d}"
             self.status.facts = [
                 ("score", bounds),
-                ("nodes", f"{progress['nodes']:,} ({progress['nodes'] / seconds / 1e6:.1f} million/s)"),
+                ("nodes", f"{progress['nodes']:,} ({(progress['nodes'] - before) / seconds / 1e6:.1f} million/s)"),
                 ("time", clock(seconds)),
                 ("use", self.usage.text()),
             ]
@@ -387,7 +394,7 @@ class Session:
 
     def _certify(self, proof: Proof, solution: Solution) -> dict[str, Any]:
         path = self.folder / f"{self.game.name.replace(':', '-').replace(',', '-')}.cert"
-        proof.on_progress = self._progress("writing the certificate")
+        proof.on_progress = self._progress("writing the certificate", proof.nodes)
         begin = time.monotonic()
         leaves = self.config.solve.leaf_empties
         status = proof.certify(solution.position, path, solution.lower, solution.upper, leaves, None)
@@ -423,6 +430,31 @@ class Session:
             "seconds": round(other.seconds, 3),
             "plies": _plies(other),
         }
+
+    def _compare_all(self, evaluator: Evaluator | None) -> None:
+        """Every ordering on a few late positions, for the report."""
+        low, high = GRID_EMPTIES
+        if self.game.start.empties < high + 2:
+            return
+        positions = random_positions(self.game, GRID_POSITIONS, low, high, self.config.seed)
+        asked = ordering.Asked(
+            positions,
+            f"{GRID_POSITIONS} random positions of {low} to {high} empty squares, {GRID_NODES / 1e6:g} million nodes each at most",
+            table_mb=self.config.solve.table_mb,
+            nodes=GRID_NODES,
+        )
+        rows = ordering.combinations(asked, evaluator is not None)
+        self.status.phase, self.status.done, self.status.eta = "comparing the orderings", 0.0, ""
+
+        def show(grid: ordering.Grid) -> None:
+            self.server.tend()
+            self.status.done = len(grid.rows) / len(rows)
+            self.status.facts = [("ordering", grid.rows[-1].name), ("use", self.usage.text())]
+            self.view.show(self.status)
+
+        grid = ordering.measure(asked, evaluator, show, self.stopping.is_set)
+        if len(grid.rows) == len(rows) > 1:
+            grid.save(self.folder)
 
 
 @dataclass
@@ -503,7 +535,7 @@ class Overview:
             "samples": samples,
             "training": training,
             "models": models_text,
-            "duel": describe(duels[-1]) if duels else "",
+            "duel": describe(duels[-1], self.config.duel) if duels else "",
         }
 
 

@@ -6,9 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from networks import flat_network
 
-from rlscout.config import Config, load
+from rlscout.config import Config, DuelConfig, load
 from rlscout.duel import describe, duel, duel_forever
 from rlscout.games import game
 from rlscout.storage import Duel, Store, open_store
@@ -75,7 +76,11 @@ def test_stored_games_replay_to_their_scores_and_swap_colours(tmp_path: Path) ->
             end = start.play(entry.moves)
             x_score = end.score() if end.first_to_move else -end.score()
             assert entry.score == (x_score if entry.candidate_first else -x_score)
-    assert "model 1 against rollouts" in describe(found)
+    assert "model 1 against rollouts" in describe(found, DuelConfig())
+    under_way = replace(found, verdict=None, elo=1.0, elo_low=0.0, elo_high=2.0, llr=0.5)
+    rule = "promoted at +2.94, as +60 Elo rather than +0; refused at -2.94"
+    assert rule in describe(under_way, DuelConfig())
+    assert rule not in describe(found, DuelConfig())
 
 
 def test_a_flat_network_does_not_beat_rollouts_and_older_candidates_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from rlscout.config import Config, load
 from rlscout.games import game
 from rlscout.process import only_one
-from rlscout.run import RunState, run
+from rlscout.run import RunState, Session, run
 from rlscout.solving import solve
+from rlscout.view import Status
 
 ENDGAME = "XO-XO-O-- X"
 
@@ -58,6 +60,14 @@ def test_a_result_of_another_question_answers_nothing(
     monkeypatch.setattr("rlscout.run._sit", lambda config, played, asked, state: sat.append(state) or 0)
     assert run(config) == 0
     assert len(sat) == 1
+
+
+def test_the_speed_of_a_proof_leaves_out_what_earlier_sittings_did() -> None:
+    nothing = SimpleNamespace(tend=lambda: None, text=lambda: "", show=lambda status: None)
+    session = SimpleNamespace(server=nothing, usage=nothing, view=nothing, status=Status(""))
+    progress = {"seconds": 0.0, "nodes": 10**15, "lower": 0, "upper": 1, "done": 0.5}
+    Session._progress(session, "solving", before=10**15)(progress)  # type: ignore[arg-type]
+    assert dict(session.status.facts)["nodes"] == "1,000,000,000,000,000 (0.0 million/s)"
 
 
 def test_a_folder_has_one_run_at_a_time(config: Config) -> None:

@@ -24,7 +24,7 @@ Fixed positions, fixed node budgets, one thread, fresh tables, no clock: the sam
 Try:
   rlscout bench
   rlscout bench strength othello6
-  rlscout bench ordering othello6
+  rlscout bench ordering othello6 --plot ordering.svg
   rlscout bench mcts --game gomoku8 --network rollout --sims 1000
   rlscout bench eval --batch 1..4096
   rlscout bench selfplay --network 2x64
@@ -173,23 +173,57 @@ def ordering(
     *,
     data: Path | None = None,
     model: str = "best",
-    positions: int = 10,
+    ordering: Annotated[
+        str,
+        Parameter(help="Kinds, as static,network; random is one more. The first is what the others are compared with."),
+    ] = "static,patterns,network,network+patterns",
+    hint_ply: Annotated[str, Parameter(help="The network orders down to these plies, a row each.")] = "2,4,6,8",
+    positions: Annotated[int, Parameter(help="Random ones; 0: the position that the run solves.")] = 10,
     low: Annotated[int, Parameter(help="Fewest empty squares.")] = 16,
     high: Annotated[int, Parameter(help="Most empty squares.")] = 20,
-    hint_ply: Annotated[
-        tuple[int, ...], Parameter(help="How far down the network orders; each ply given makes a row.", negative=())
-    ] = (2, 4),
+    nodes: Annotated[int | None, Parameter(help="Limit on the nodes of each proof.")] = None,
     seed: int = 1,
+    csv: Annotated[Path | None, Parameter(help="Write all of it by ply.")] = None,
+    plot: Annotated[Path | None, Parameter(help="Write the curves by ply (SVG).")] = None,
     json: Annotated[bool, Parameter(negative=())] = False,
     set_: Settings = (),
 ) -> int:
-    """What the same proofs cost under each ordering: static, random, patterns, network, both; the scores must agree.
+    """What the same proofs cost under each ordering: static, patterns, network down to a ply, and patterns below it.
+
+    The scores must agree. What is measured on a run is kept in its folder, and its report shows it.
 
     Try:
-      rlscout bench ordering othello6 --hint-ply 2 --hint-ply 4 --hint-ply 6
+      rlscout bench ordering othello6 --hint-ply 2,4,6 --plot ordering.svg
+      rlscout bench ordering othello6 --positions 0 --ordering patterns,network+patterns
     """
-    from rlscout.bench import ordering as measure
+    from rlscout import ordering as job
+    from rlscout.bench_eval import numbers
+    from rlscout.games import random_positions
+    from rlscout.plot import stacked
 
     config, played, evaluator = _of_run(name, data, model, set_)
-    print(measure(config, played, evaluator, positions, (low, high), hint_ply, seed, json))
+    if positions:
+        asked = random_positions(played, positions, low, high, seed)
+        about = f"{positions} random positions of {low} to {high} empty squares, seed {seed}"
+    else:
+        solve = config.solve
+        asked = [played.position(solve.position) if solve.position else played.play(solve.moves)]
+        about = f"from {asked[0].text}"
+
+    def tell(grid: job.Grid) -> None:
+        if len(grid.rows) == 1:
+            print(grid.head())
+        print(grid.line(grid.rows[-1]), flush=True)
+
+    plies = numbers(hint_ply)
+    wanted = job.Asked(asked, about, ordering.split(","), plies, config.solve.table_mb, seed, nodes)
+    grid = job.measure(wanted, evaluator, (lambda grid: None) if json else tell)
+    if json:
+        print(grid.json())
+    if csv is not None:
+        csv.write_text(grid.csv(), encoding="utf-8")
+    if plot is not None:
+        plot.write_text(stacked(grid.plots()), encoding="utf-8")
+    if evaluator is not None and (Path(config.data) / "rlscout.db").exists():
+        grid.save(Path(config.data))
     return OK
