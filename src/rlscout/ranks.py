@@ -86,9 +86,7 @@ def _watch(processes: list[SpawnProcess], stopping: threading.Event) -> int:
         cause = (
             f"was killed by {signal.Signals(-status).name}" if status and status < 0 else f"ended with status {status}"
         )
-        log.error(
-            "process %d of %d %s: the others end with it, to be started again together", rank, len(processes), cause
-        )
+        log.error("rank %d of %d %s: the others end with it", rank, len(processes), cause)
     return 0 if not failed else BAD_INPUT if BAD_INPUT in failed.values() else 1
 
 

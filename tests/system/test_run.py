@@ -159,6 +159,21 @@ def test_a_proof_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert solution["proven"] and solution["certificate"]["valid"]
 
 
+def test_a_run_ends_with_every_ordering_beside_the_others_in_its_report(tmp_path: Path) -> None:
+    moves = "solve.moves=e4e5d5e3f5f6d2c5b3a2a3b2d6e2"
+    command = [sys.executable, "-m", "rlscout", "run", "othello6", "--data", str(tmp_path), "--minutes", "0"]
+    done = subprocess.run([*command, "--set", moves], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ordered by the patterns ordering" in done.stdout
+    assert [row["ordering"] for row in json.loads((tmp_path / "ordering.json").read_text())["rows"]] == [
+        "static",
+        "patterns",
+    ]
+    report = (tmp_path / "report.html").read_text()
+    assert "What each ordering is worth" in report
+    assert "Share of cuts by the first move" in report
+
+
 def finish(data: Path, minutes: float) -> str:
     """The output of a run that ends by itself."""
     process = start(data, "--minutes", str(minutes))

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from rlscout.config import load
-from rlscout.run import Overview
+from rlscout.run.overview import Overview
 from rlscout.storage import Metric, open_store
 
 

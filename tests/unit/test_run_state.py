@@ -11,7 +11,8 @@ import pytest
 from rlscout.config import Config, load
 from rlscout.games import game
 from rlscout.process import only_one
-from rlscout.run import RunState, Session, run
+from rlscout.run import RunState, run
+from rlscout.run.proving import Proving
 from rlscout.solving import solve
 from rlscout.view import Status
 
@@ -64,10 +65,10 @@ def test_a_result_of_another_question_answers_nothing(
 
 def test_the_speed_of_a_proof_leaves_out_what_earlier_sittings_did() -> None:
     nothing = SimpleNamespace(tend=lambda: None, text=lambda: "", show=lambda status: None)
-    session = SimpleNamespace(server=nothing, usage=nothing, view=nothing, status=Status(""))
+    proving = SimpleNamespace(tend=nothing.tend, usage=nothing, view=nothing, status=Status(""))
     progress = {"seconds": 0.0, "nodes": 10**15, "lower": 0, "upper": 1, "done": 0.5}
-    Session._progress(session, "solving", before=10**15)(progress)  # type: ignore[arg-type]
-    assert dict(session.status.facts)["nodes"] == "1,000,000,000,000,000 (0.0 million/s)"
+    Proving._progress(proving, "solving", before=10**15)(progress)  # type: ignore[arg-type]
+    assert dict(proving.status.facts)["nodes"] == "1,000,000,000,000,000 (0.0 million/s)"
 
 
 def test_a_folder_has_one_run_at_a_time(config: Config) -> None:
