@@ -412,7 +412,10 @@ class AlphaBeta<G>::Worker {
     Slot slots[std::tuple_size_v<decltype(ChildList::items)>];
     for (int i = 0; i < children.size; ++i) {
       slots[i] = shared_.slot_of(traits_, children.items[static_cast<std::size_t>(i)].node);
-      if (!local) shared_.table_.prefetch(slots[i].key);
+      if (local)
+        local_.prefetch(slots[i].key, empties);
+      else
+        shared_.table_.prefetch(slots[i].key);
     }
     picker.filter([&](int i) {
       const auto entry = local ? local_.probe(slots[i].key, empties) : shared_.table_.probe(slots[i].key);

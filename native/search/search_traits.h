@@ -31,8 +31,10 @@ struct Child {
 template <class Node, int kCapacity>
 struct Children {
   int size = 0;
-  std::array<Child<Node>, kCapacity> items;
-  Children() {}  // leaves the items as they are: a list is made at every node
+  union {  // leaves the items as they are: a list is made at every node
+    std::array<Child<Node>, kCapacity> items;
+  };
+  Children() {}
 };
 
 // A position in the words of a table entry: equal words mean equal positions, for one game. The low kDataBits bits of the last word are zero:

@@ -199,7 +199,7 @@ class TranspositionTable {
 // Bounds of small subtrees, one table of slots per number of empties; not shared, so nothing guards it.
 template <int kKeyWords>
 class LocalTable {
-  static constexpr int kLogSlots = 12;
+  static constexpr int kLogSlots = 10;
 
  public:
   using Key = TableKey<kKeyWords>;
@@ -209,12 +209,15 @@ class LocalTable {
 
   void clear() { std::fill(slots_.begin(), slots_.end(), Key{}); }
 
+  void prefetch(const Key& key, int empties) const { __builtin_prefetch(&slots_[index(key, empties)]); }
+
   std::optional<TableEntry> probe(const Key& key, int empties) const {
     const Key& slot = slots_[index(key, empties)];
-    for (int i = 0; i < kKeyWords - 1; ++i)
-      if (slot[i] != key[i]) return std::nullopt;
+    // One branch, for whether it hits is hard to foretell.
     const std::uint64_t last = slot[kKeyWords - 1];
-    if (((last ^ key[kKeyWords - 1]) & ~table_data::kMask) != 0 || (last & table_data::kMask) == 0) return std::nullopt;
+    std::uint64_t different = (last ^ key[kKeyWords - 1]) & ~table_data::kMask;
+    for (int i = 0; i < kKeyWords - 1; ++i) different |= slot[i] ^ key[i];
+    if (different != 0 || (last & table_data::kMask) == 0) return std::nullopt;
     return table_data::unpack(last);
   }
 

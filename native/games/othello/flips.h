@@ -46,17 +46,31 @@ inline __m256i broadcast(std::uint64_t board) { return _mm256_set1_epi64x(static
 
 }  // namespace rays
 
-inline std::uint64_t flips(std::uint64_t own, std::uint64_t opponent, int move) {
-  const __m256i own4 = rays::broadcast(own), opponent4 = rays::broadcast(opponent), zero = _mm256_setzero_si256();
+[[gnu::always_inline]] inline std::uint64_t flips(std::uint64_t own, std::uint64_t opponent, int move) {
+  const __m256i own4 = rays::broadcast(own), opponent4 = rays::broadcast(opponent);
   // Upwards the first square that is not the opponent's is where a carry from the move stops.
   const __m256i up = _mm256_load_si256(reinterpret_cast<const __m256i*>(rays::kTable.up[move]));
+  const __m256i down = _mm256_load_si256(reinterpret_cast<const __m256i*>(rays::kTable.down[move]));
+#if defined(__AVX512VL__) && defined(__AVX512CD__)
+  const __m256i through = _mm256_ternarylogic_epi64(opponent4, up, up, 0xf3);  // opponent | ~up
+  const __m256i stop = _mm256_add_epi64(through, rays::broadcast(std::uint64_t{2} << move));
+  const __m256i end = _mm256_ternarylogic_epi64(stop, up, own4, 0x80);
+  const __mmask8 ended = _mm256_test_epi64_mask(end, end);
+  const __m256i flipped_up = _mm256_maskz_and_epi64(ended, _mm256_add_epi64(end, _mm256_set1_epi64x(-1)), up);
+  // Downwards it is the highest one; without one of our own there nothing is above it.
+  const __m256i zeros = _mm256_lzcnt_epi64(_mm256_andnot_si256(opponent4, down));
+  const __m256i highest = _mm256_srlv_epi64(rays::broadcast(std::uint64_t{1} << 63), zeros);
+  const __m256i beyond = _mm256_and_si256(highest, own4);
+  const __m256i above = _mm256_sub_epi64(_mm256_setzero_si256(), _mm256_add_epi64(beyond, beyond));
+  return rays::or_lanes(_mm256_ternarylogic_epi64(flipped_up, above, down, 0xf8));
+#else
+  const __m256i zero = _mm256_setzero_si256();
   const __m256i through = _mm256_or_si256(opponent4, _mm256_xor_si256(up, _mm256_set1_epi64x(-1)));
   const __m256i stop = _mm256_add_epi64(through, rays::broadcast(std::uint64_t{2} << move));
   const __m256i end = _mm256_and_si256(_mm256_and_si256(stop, up), own4);
   const __m256i below_end = _mm256_and_si256(_mm256_sub_epi64(end, _mm256_set1_epi64x(1)), up);
   const __m256i flipped_up = _mm256_andnot_si256(_mm256_cmpeq_epi64(end, zero), below_end);
   // Downwards it is the highest one: smeared down the ray, it leaves the run above it.
-  const __m256i down = _mm256_load_si256(reinterpret_cast<const __m256i*>(rays::kTable.down[move]));
   const __m256i shift = _mm256_set_epi64x(9, 7, 8, 1);
   const __m256i others = _mm256_andnot_si256(opponent4, down);
   __m256i smeared = _mm256_or_si256(others, _mm256_srlv_epi64(others, shift));
@@ -66,9 +80,12 @@ inline std::uint64_t flips(std::uint64_t own, std::uint64_t opponent, int move) 
   const __m256i outside = _mm256_cmpeq_epi64(_mm256_and_si256(highest, own4), zero);
   const __m256i flipped_down = _mm256_andnot_si256(outside, _mm256_andnot_si256(smeared, down));
   return rays::or_lanes(_mm256_or_si256(flipped_up, flipped_down));
+#endif
 }
 
-inline std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::uint64_t board) {
+// Of a board of N columns.
+template <int N>
+std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::uint64_t board) {
   const __m256i shift = _mm256_set_epi64x(9, 7, 8, 1), twice = _mm256_slli_epi64(shift, 1);
   const __m256i masks = _mm256_set_epi64x(static_cast<long long>(kRunMasks[3]), static_cast<long long>(kRunMasks[2]),
                                           static_cast<long long>(kRunMasks[1]), static_cast<long long>(kRunMasks[0]));
@@ -81,8 +98,10 @@ inline std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::ui
   const __m256i inner_right = _mm256_srlv_epi64(inner_left, shift);
   left = _mm256_or_si256(left, _mm256_and_si256(inner_left, _mm256_sllv_epi64(left, twice)));
   right = _mm256_or_si256(right, _mm256_and_si256(inner_right, _mm256_srlv_epi64(right, twice)));
-  left = _mm256_or_si256(left, _mm256_and_si256(inner_left, _mm256_sllv_epi64(left, twice)));
-  right = _mm256_or_si256(right, _mm256_and_si256(inner_right, _mm256_srlv_epi64(right, twice)));
+  if constexpr (N > 6) {
+    left = _mm256_or_si256(left, _mm256_and_si256(inner_left, _mm256_sllv_epi64(left, twice)));
+    right = _mm256_or_si256(right, _mm256_and_si256(inner_right, _mm256_srlv_epi64(right, twice)));
+  }
   const __m256i moves = _mm256_or_si256(_mm256_sllv_epi64(left, shift), _mm256_srlv_epi64(right, shift));
   return rays::or_lanes(moves) & board & ~(own | opponent);
 }
@@ -92,7 +111,9 @@ inline std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::ui
 inline std::uint64_t flips(std::uint64_t own, std::uint64_t opponent, int move) {
   return flipped_discs(own, opponent, move);
 }
-inline std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::uint64_t board) {
+// Of a board of N columns.
+template <int N>
+std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::uint64_t board) {
   return legal_moves(own, opponent, board);
 }
 

@@ -57,11 +57,11 @@ class SearchTraits<othello::Othello<N>> {
         patterns_(std::move(patterns)),
         predicted_(patterns_ ? std::size_t{1} << kLogPredicted : 0) {}
 
-  static Node node(const Position& p) { return {p, othello::mobility(p.own, p.opponent, Game::kBoard)}; }
+  static Node node(const Position& p) { return {p, othello::mobility<N>(p.own, p.opponent, Game::kBoard)}; }
   static Node pass(const Node& node) { return SearchTraits::node({node.position.opponent, node.position.own}); }
   static Phase phase(const Node& node) {
     if (node.moves != 0) return Phase::kMove;
-    return othello::mobility(node.position.opponent, node.position.own, Game::kBoard) != 0 ? Phase::kPass
+    return othello::mobility<N>(node.position.opponent, node.position.own, Game::kBoard) != 0 ? Phase::kPass
                                                                                            : Phase::kOver;
   }
   static int empties(const Node& node) { return Game::empties(node.position); }
@@ -200,25 +200,31 @@ class SearchTraits<othello::Othello<N>> {
   // Every move, its order by the board alone.
   static void list_children(const Node& node, int empties, ChildList& children) {
     const std::uint64_t odd = othello::odd_quadrants(Game::kBoard & ~(node.position.own | node.position.opponent));
-    children.size = 0;
-    for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
-      auto& child = children.items[static_cast<std::size_t>(children.size++)];
-      child.move = static_cast<Move>(std::countr_zero(moves));
-      child.node = after(node, child.move);
+    list_moves(node, children);
+    for (int i = 0; i < children.size; ++i) {
+      auto& child = children.items[static_cast<std::size_t>(i)];
       child.order = order(child.node, std::uint64_t{1} << child.move, odd, empties);
     }
   }
 
   // Every move, its order by the effective cost of proving the child below `claim`.
   void predict_children(const Node& node, int empties, int claim, ChildList& children, Counters& counters) const {
+    list_moves(node, children);
+    for (int i = 0; i < children.size; ++i) {
+      auto& child = children.items[static_cast<std::size_t>(i)];
+      const othello::Prediction predicted = predict(child.node, empties - 1, counters);
+      child.node.score = predicted.score;
+      child.order = -effective_cost(predicted, claim);
+    }
+  }
+
+  // Every move, in no order yet.
+  static void list_moves(const Node& node, ChildList& children) {
     children.size = 0;
     for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
       auto& child = children.items[static_cast<std::size_t>(children.size++)];
       child.move = static_cast<Move>(std::countr_zero(moves));
       child.node = after(node, child.move);
-      const othello::Prediction predicted = predict(child.node, empties - 1, counters);
-      child.node.score = predicted.score;
-      child.order = -effective_cost(predicted, claim);
     }
   }
 
