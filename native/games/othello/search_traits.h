@@ -36,15 +36,15 @@ class SearchTraits<othello::Othello<N>> {
  public:
   struct Node {
     Position position;
-    std::uint64_t moves;                 // legal moves of the side to move; not filled in at kLeafEmpties and below
-    std::int32_t score = kUnknownScore;  // that a table predicts for the side to move, in 1/kUnit discs
+    std::uint64_t moves;  // legal moves of the side to move; not filled in at kLeafEmpties and below
+    std::int32_t score;   // that a table predicts for the side to move, in 1/kUnit discs
   };
   // No game is known to reach more than 33 moves at once, but a position given by a user can have more.
   using ChildList = Children<Node, N * N>;
 
   static constexpr int kLeafEmpties = 4;
   static constexpr int kLocalEmpties = 8;
-  static constexpr int kEnhancedEmpties = 7;
+  static constexpr int kEnhancedEmpties = 10;
   // 6x6 and smaller boards leave room for the data beside both boards.
   static constexpr int kKeyWords = N == 8 ? 3 : 2;
 
@@ -52,17 +52,16 @@ class SearchTraits<othello::Othello<N>> {
   using Knowledge = std::shared_ptr<const Patterns>;
 
   explicit SearchTraits(const Game& game, Knowledge patterns = nullptr)
-      : game_(game),
-        last_(game, score_step()),
-        patterns_(std::move(patterns)),
-        predicted_(patterns_ ? std::size_t{1} << kLogPredicted : 0) {}
+      : game_(game), last_(game, score_step()), patterns_(std::move(patterns)) {}
 
-  static Node node(const Position& p) { return {p, othello::mobility<N>(p.own, p.opponent, Game::kBoard)}; }
+  static Node node(const Position& p) {
+    return {p, othello::mobility<N>(p.own, p.opponent, Game::kBoard), kUnknownScore};
+  }
   static Node pass(const Node& node) { return SearchTraits::node({node.position.opponent, node.position.own}); }
   static Phase phase(const Node& node) {
     if (node.moves != 0) return Phase::kMove;
     return othello::mobility<N>(node.position.opponent, node.position.own, Game::kBoard) != 0 ? Phase::kPass
-                                                                                           : Phase::kOver;
+                                                                                              : Phase::kOver;
   }
   static int empties(const Node& node) { return Game::empties(node.position); }
   // With the empties to the winner every score is even, for the board is.
@@ -167,15 +166,35 @@ class SearchTraits<othello::Othello<N>> {
     return SearchTraits::node({opponent ^ turned, own | turned | disc});
   }
 
-  // Looking ahead meets the same positions again and again: what was predicted last is kept.
   othello::Prediction predict(const Node& node, int empties, Counters& counters) const {
-    const auto [own, opponent] = node.position;
-    Predicted& kept = predicted_[(own * 0x9e3779b97f4a7c15u ^ opponent * 0xd6e8feb86659fd93u) >> (64 - kLogPredicted)];
-    if (kept.position != node.position) {
-      ++counters.evaluations;
-      kept = {node.position, patterns_->predict(node.position, node.moves, empties)};
+    ++counters.evaluations;
+    return patterns_->predict(node.position, node.moves, empties);
+  }
+
+  // What the moves of a node lead to, and what the table says of it.
+  struct Replies {
+    Replies() {}  // leaves the arrays as they are
+    int size = 0;
+    std::array<std::uint8_t, N * N> squares;
+    union {
+      std::array<Position, N * N> positions;
+    };
+    std::array<std::uint64_t, N * N> moves;
+    std::array<othello::Prediction, N * N> predictions;
+  };
+  void predict_replies(const Node& node, int empties, Replies& replies, Counters& counters) const {
+    for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
+      const int square = std::countr_zero(moves);
+      const Node next = after(node, static_cast<Move>(square));
+      const auto at = static_cast<std::size_t>(replies.size++);
+      replies.squares[at] = static_cast<std::uint8_t>(square);
+      replies.positions[at] = next.position;
+      replies.moves[at] = next.moves;
     }
-    return kept.prediction;
+    const auto size = static_cast<std::size_t>(replies.size);
+    patterns_->predict_children(node.position, {replies.positions.data(), size}, {replies.moves.data(), size}, empties,
+                                replies.predictions.data());
+    counters.evaluations += size;
   }
 
   // The score that the table predicts at `horizon` empties if both sides play for it, in 1/kUnit discs; fail-soft.
@@ -209,12 +228,14 @@ class SearchTraits<othello::Othello<N>> {
 
   // Every move, its order by the effective cost of proving the child below `claim`.
   void predict_children(const Node& node, int empties, int claim, ChildList& children, Counters& counters) const {
-    list_moves(node, children);
-    for (int i = 0; i < children.size; ++i) {
-      auto& child = children.items[static_cast<std::size_t>(i)];
-      const othello::Prediction predicted = predict(child.node, empties - 1, counters);
-      child.node.score = predicted.score;
-      child.order = -effective_cost(predicted, claim);
+    Replies replies;
+    predict_replies(node, empties - 1, replies, counters);
+    children.size = replies.size;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i) {
+      auto& child = children.items[i];
+      child.node = {replies.positions[i], replies.moves[i], replies.predictions[i].score};
+      child.move = static_cast<Move>(replies.squares[i]);
+      child.order = -effective_cost(replies.predictions[i], claim);
     }
   }
 
@@ -299,9 +320,10 @@ class SearchTraits<othello::Othello<N>> {
     }
     std::int32_t least = kHopeless / 2;
     if (plies <= 1) {
-      for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1)
-        least = std::min(least, effective_cost(after(node, static_cast<Move>(std::countr_zero(moves))), empties - 1,
-                                               claim, counters));
+      Replies replies;
+      predict_replies(node, empties - 1, replies, counters);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i)
+        least = std::min(least, effective_cost(replies.predictions[i], claim));
       return least;
     }
     ChildList children;
@@ -363,22 +385,15 @@ class SearchTraits<othello::Othello<N>> {
   static constexpr int kFailingDiscs = 6, kFailingEmpties = 12;
   static constexpr int kTwoPlies = 14, kFourPlies = 18, kSixPlies = 22, kMostPlies = 6;
   static constexpr int kLookAheadMoves = 4, kLookAheadBits = 3, kStopBits = 1;
-  static constexpr int kLogPredicted = 10;
   static constexpr int kReplies = 2, kUnpredictedReplies = 5;
   static constexpr double kSlope = 0.1, kCostWeight = 0.12;
   static constexpr int kLastStage = Patterns::kFirstStage + Patterns::kStages - 1;
   static constexpr std::int32_t kHopeless = 1 << 24;
   static constexpr int kGuessPlies = 4, kMostGuessPlies = 8;
 
-  struct Predicted {
-    Position position;
-    othello::Prediction prediction;
-  };
-
   Game game_;
   othello::LastEmpties<N> last_;
   Knowledge patterns_;
-  mutable std::vector<Predicted> predicted_;
 };
 
 }  // namespace rlscout
