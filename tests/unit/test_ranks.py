@@ -37,6 +37,25 @@ def test_all_end_as_the_first_one_that_fails(tmp_path: Path, how: dict[int, int]
     assert all_ended(tmp_path)
 
 
+def test_one_that_is_killed_is_started_again_where_they_work_apart(tmp_path: Path) -> None:
+    assert together(rank_jobs.fall, 2, threading.Event(), 2, tmp_path, apart=True) == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0.lives": "x", "1.lives": "xxx"}
+
+
+def test_one_that_is_killed_again_and_again_ends_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlscout.ranks.CRASHES", 1)
+    assert together(rank_jobs.fall, 2, threading.Event(), 9, tmp_path, apart=True) == 1
+    assert (tmp_path / "1.lives").read_text() == "xx"
+
+
+@pytest.mark.parametrize(("how", "status"), [({1: 2}, 2), ({0: 0, 1: 0}, 0)])
+def test_those_that_work_apart_end_as_one_where_one_refuses_its_input(
+    tmp_path: Path, how: dict[int, int], status: int
+) -> None:
+    assert together(rank_jobs.end, 2, threading.Event(), how, tmp_path, apart=True) == status
+    assert all_ended(tmp_path)
+
+
 def test_all_are_asked_to_stop(tmp_path: Path) -> None:
     stopping = threading.Event()
     threading.Timer(0.5, stopping.set).start()

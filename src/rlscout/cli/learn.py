@@ -159,7 +159,7 @@ def _job(
         from rlscout.ranks import together
 
         job = (kind, name, server, keys, settings, supervised, worker, -(-games // processes))
-        return together(_rank, processes, stopping, *job)
+        return together(_rank, processes, stopping, *job, apart=kind == "selfplay")
     key_folder = keys or (Path(config.server.keys) if config.server.keys else None)
     where = server or config.data
     with open_store(
