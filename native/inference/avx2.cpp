@@ -35,16 +35,20 @@ struct Avx2 {
   }
   static Sum add(Sum a, Sum b) { return _mm256_add_epi32(a, b); }
   static Sum subtract(Sum a, Sum b) { return _mm256_sub_epi32(a, b); }
-  static void finish(Sum sum, const float* scale, const float* residual_scale, std::uint8_t* p) {
-    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(scale));
+  static void finish(const Sum (&sums)[1], const float* scale, const float* residual_scale, std::uint8_t* p) {
+    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[0]), _mm256_loadu_ps(scale));
     if (residual_scale != nullptr) {
       const __m256i before = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-      y = _mm256_add_ps(y, _mm256_mul_ps(_mm256_cvtepi32_ps(before), _mm256_loadu_ps(residual_scale)));
+      y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(before), _mm256_loadu_ps(residual_scale), y);
     }
-    y = _mm256_min_ps(_mm256_max_ps(y, _mm256_setzero_ps()), _mm256_set1_ps(kHighest));
-    const __m256i whole = _mm256_cvtps_epi32(y);
+    const __m256i whole = _mm256_cvtps_epi32(_mm256_min_ps(y, _mm256_set1_ps(kHighest)));
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+  }
+  static void finish(const Sum (&a)[1], const Sum (&b)[1], const float* scale, const float* residual_scale,
+                     std::uint8_t* p, std::uint8_t* q) {
+    finish(a, scale, residual_scale, p);
+    finish(b, scale, residual_scale, q);
   }
 };
 

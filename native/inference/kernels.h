@@ -32,12 +32,6 @@ struct Board {
   [[gnu::always_inline]] int squares() const { return rows * columns; }
 };
 
-// The activation that is nearest to y, which is in steps. (A sum this large has no bits left for fractions.)
-[[gnu::always_inline]] inline std::uint8_t step(float y) {
-  const float bounded = y > 0.0f ? (y < kHighest ? y : kHighest) : 0.0f;
-  return static_cast<std::uint8_t>(static_cast<std::int32_t>((bounded + 12582912.0f) - 12582912.0f));
-}
-
 // A 3x3 convolution of `channels` inputs and as many outputs over some positions.
 struct Convolution {
   Board board;

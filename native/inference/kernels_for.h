@@ -5,7 +5,8 @@
 //     Sum, Weights, Inputs        kLanes sums; their weights, 4 each; 4 inputs, the same for all
 //     sums(p), weights(p), inputs(p), store(p, sum)
 //     dot(sum, inputs, weights), add, subtract
-//     finish(sum, scale, residual_scale, p)    to steps of the output, onto what is at p where residual_scale is not nullptr
+//     finish(sums, scale, residual_scale, p)    one or more of them to steps of the output, onto what is at p where residual_scale
+//                                               is not nullptr; finish(sums, sums, ..., p, p) does two squares
 //
 // Each is included by one file per instruction set, compiled for that set; everything here has internal linkage, as two versions of
 // one function must never meet.
@@ -69,16 +70,15 @@ void convolve_tiles(const Convolution& c, int position, int row, int tile, int f
       (static_cast<std::ptrdiff_t>(position) * c.board.squares() + row * c.board.columns + 2 * tile) * channels + first;
   const bool whole = 2 * (tile + Tiles) <= c.board.columns;
 #pragma GCC unroll 5
-  for (int i = 0; i < Tiles; ++i)
-#pragma GCC unroll 2
-    for (int column = 0; column < 2; ++column) {
-      if (i == Tiles - 1 && column == 1 && !whole) break;
-#pragma GCC unroll 4
-      for (int v = 0; v < V::kVectors; ++v)
-        V::finish(sums[column][i][v], c.scale + first + v * V::kLanes,
-                  c.residual_scale != nullptr ? c.residual_scale + first + v * V::kLanes : nullptr,
-                  output + (2 * i + column) * channels + v * V::kLanes);
+  for (int i = 0; i < Tiles; ++i) {
+    std::uint8_t* const p = output + 2 * i * channels;
+    const float* const added = c.residual_scale != nullptr ? c.residual_scale + first : nullptr;
+    if (i < Tiles - 1 || whole) {
+      V::finish(sums[0][i], sums[1][i], c.scale + first, added, p, p + channels);
+    } else {
+      V::finish(sums[0][i], c.scale + first, added, p);
     }
+  }
 }
 
 template <class V>
@@ -115,13 +115,13 @@ void multiply_rows(const Product& p, int row, int first) {
   const std::uint8_t* x = p.rows + row * p.stride;
   const std::int8_t* weights =
       p.weights + (static_cast<std::ptrdiff_t>(first / kLanes) * p.groups * kLanes + first % kLanes) * kGroup;
-  typename V::Sum sums[Rows];
+  typename V::Sum sums[Rows][1];
 #pragma GCC unroll 8
-  for (int i = 0; i < Rows; ++i) sums[i] = V::sums(p.start + first);
+  for (int i = 0; i < Rows; ++i) sums[i][0] = V::sums(p.start + first);
   for (std::ptrdiff_t group = 0; group < p.groups; ++group) {
     const typename V::Weights w = V::weights(weights + group * kLanes * kGroup);
 #pragma GCC unroll 8
-    for (int i = 0; i < Rows; ++i) sums[i] = V::dot(sums[i], V::inputs(x + i * p.stride + group * kGroup), w);
+    for (int i = 0; i < Rows; ++i) sums[i][0] = V::dot(sums[i][0], V::inputs(x + i * p.stride + group * kGroup), w);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i) {
@@ -129,7 +129,7 @@ void multiply_rows(const Product& p, int row, int first) {
     if (p.scale != nullptr) {
       V::finish(sums[i], p.scale + first, nullptr, p.output + at);
     } else {
-      V::store(p.sums + at, sums[i]);
+      V::store(p.sums + at, sums[i][0]);
     }
   }
 }

@@ -1,8 +1,16 @@
 // Plain C++: for every other processor, and to say what the others mean.
+#include <cmath>
+
 #include "inference/kernels_for.h"
 
 namespace rlscout::inference {
 namespace {
+
+// The activation that is nearest to y, which is in steps. (A sum this large has no bits left for fractions.)
+std::uint8_t step(float y) {
+  const float bounded = y > 0.0f ? (y < kHighest ? y : kHighest) : 0.0f;
+  return static_cast<std::uint8_t>(static_cast<std::int32_t>((bounded + 12582912.0f) - 12582912.0f));
+}
 
 struct Portable {
   static constexpr int kLanes = 8, kVectors = 1;
@@ -39,12 +47,17 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) a.lane[i] -= b.lane[i];
     return a;
   }
-  static void finish(const Sum& sum, const float* scale, const float* residual_scale, std::uint8_t* p) {
+  static void finish(const Sum (&sums)[1], const float* scale, const float* residual_scale, std::uint8_t* p) {
     for (int i = 0; i < kLanes; ++i) {
-      float y = static_cast<float>(sum.lane[i]) * scale[i];
-      if (residual_scale != nullptr) y += static_cast<float>(p[i]) * residual_scale[i];
+      float y = static_cast<float>(sums[0].lane[i]) * scale[i];
+      if (residual_scale != nullptr) y = std::fma(static_cast<float>(p[i]), residual_scale[i], y);
       p[i] = step(y);
     }
+  }
+  static void finish(const Sum (&a)[1], const Sum (&b)[1], const float* scale, const float* residual_scale,
+                     std::uint8_t* p, std::uint8_t* q) {
+    finish(a, scale, residual_scale, p);
+    finish(b, scale, residual_scale, q);
   }
 };
 

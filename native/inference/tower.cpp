@@ -13,10 +13,12 @@
 namespace rlscout::inference {
 namespace {
 
-constexpr int kPositions = 8;     // that go through the tower together, layer by layer: their activations stay near
-constexpr int kStemShift = 5;     // the stem's sums are in steps / 32
-constexpr int kStemMost = 10922;  // a third of what 16 bits hold: three of these are added
-constexpr int kLowBits = 7;       // of a dense weight, which is multiplied in two parts of 8 bits
+constexpr int kPositions = 8;         // that go through the tower together, layer by layer: their activations stay near
+constexpr int kStemShift = 5;         // the stem's sums are in steps / 32
+constexpr int kStemMost = 10900;      // three of these are added in 16 bits
+constexpr int kMostChannels = 2048;   // with more, sums of a convolution might not fit 32 bits
+constexpr int kMostInputs = 1 << 17;  // of a dense layer, for the same reason
+constexpr int kLowBits = 7;           // of a dense weight, which is multiplied in two parts of 8 bits
 
 // Memory that vectors of 64 bytes do not cross.
 template <class T>
@@ -105,8 +107,9 @@ class Stem {
   static void add(const std::int16_t* __restrict a, const std::int16_t* __restrict b, const std::int16_t* __restrict c,
                   std::uint8_t* __restrict output) {
     for (int i = 0; i < kOutputs; ++i) {
-      const int steps = (a[i] + b[i] + c[i] + (1 << (kStemShift - 1))) >> kStemShift;
-      output[i] = static_cast<std::uint8_t>(std::clamp(steps, 0, kHighest));
+      const auto sum = static_cast<std::int16_t>(a[i] + b[i] + c[i] + (1 << (kStemShift - 1)));
+      const auto steps = static_cast<std::int16_t>(sum >> kStemShift);
+      output[i] = static_cast<std::uint8_t>(std::clamp<std::int16_t>(steps, 0, kHighest));
     }
   }
 
@@ -254,7 +257,7 @@ std::vector<std::string> instruction_sets() {
   if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
     names.emplace_back(kVnni.name);
-  if (__builtin_cpu_supports("avx2")) names.emplace_back(kAvx2.name);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.emplace_back(kAvx2.name);
 #endif
   names.emplace_back(kPortable.name);
   return names;
@@ -385,6 +388,11 @@ Tower::Tower(const Quantised& q, int threads, std::string_view instructions) {
                                 ": 1 to 62 are allowed");
   if (std::min({q.channels, q.policy_channels, q.value_channels, q.hidden}) < 1 || q.blocks < 0)
     throw std::invalid_argument("a network without channels");
+  if (q.channels > kMostChannels || std::max(q.policy_channels, q.value_channels) * q.rows * q.columns > kMostInputs)
+    throw std::invalid_argument("a network of " + std::to_string(q.channels) + " channels, heads of " +
+                                std::to_string(q.policy_channels) + " and " + std::to_string(q.value_channels) +
+                                ": sums of 32 bits hold " + std::to_string(kMostChannels) + " channels, and heads of " +
+                                std::to_string(kMostInputs) + " numbers");
   const std::size_t squares = size(q.rows * q.columns), channels = size(q.channels), layers = 2 * size(q.blocks);
   const std::size_t heads = size(q.policy_channels + q.value_channels), hidden = size(q.hidden);
   require(q.stem_weight, channels * 27, "stem_weight");

@@ -153,6 +153,10 @@ def test_what_does_not_fit_is_said_in_words() -> None:
         Tower(6, 6, tensors, 0, "portable")
     with pytest.raises(ValueError, match="a board of 63 x 1"):
         Tower(1, 63, tensors, 1, "portable")
+    with pytest.raises(
+        ValueError, match="a network of 3000 channels, heads of 3 and 2: sums of 32 bits hold 2048 channels"
+    ):
+        Tower(6, 6, {**tensors, "stem_bias": np.zeros(3000, np.int16)}, 1, "portable")
     with pytest.raises(ValueError, match="head_scale has 4 numbers: 5 are allowed"):
         Tower(6, 6, {**tensors, "head_scale": tensors["head_scale"][1:]}, 1, "portable")
     with pytest.raises(ValueError, match="block_weight is missing or of another type"):
