@@ -52,7 +52,8 @@ class TrainOptions:
     root_empties: int = 22
     root_nodes: int = 10_000_000  # at most, of each tree
     exact_empties: int = 13  # labels are exact up to here
-    regularisation: float = 10.0
+    regularisation: float = 5.0  # of the score's weights
+    cost_regularisation: float = 30.0
     clamp: float = 20.0  # discs: nobody needs to know how badly a lost position is lost, nor what refuting it costs
     held_out: float = 0.05  # share of the positions that the reported errors are measured on
 
@@ -165,11 +166,11 @@ def fit_stages(
             if number in known
         ]
         features = np.concatenate([part.features for part, _ in near])
-        for target in range(2):
+        for target, regularisation in enumerate((options.regularisation, options.cost_regularisation)):
             label = np.concatenate([part.labels[target] for part, _ in near])
             weight = np.concatenate([part.weights[target] * share for part, share in near])
             start = weights[target, stage - 1] if stage else np.zeros(size)
-            weights[target, stage] = fit(features, label, weight, start, options.regularisation)
+            weights[target, stage] = fit(features, label, weight, start, regularisation)
         errors.append(stage_error(empties, known[empties], weights[:, stage]))
         on_stage(errors[-1])
         known.pop(empties - 1, None)
@@ -343,10 +344,10 @@ def both_mirrors(engine: Engine, positions: U64) -> NDArray[np.int32]:
 
 
 def fit(
-    features: NDArray[np.int32], label: F64, weight: F64, start: F64, regularisation: float, rounds: int = 25
+    features: NDArray[np.int32], label: F64, weight: F64, start: F64, regularisation: float, rounds: int = 12
 ) -> F64:
-    """The weights w that minimise sum of weight * (X w - label)^2 + regularisation |w - start|^2, by conjugate gradients; row i of X
-    has a one at each of features[i]."""
+    """The weights w that minimise sum of weight * (X w - label)^2 + regularisation |w - start|^2; row i of X has a one at each of
+    features[i]. By conjugate gradients, preconditioned by the diagonal: how often each weight is met differs by orders of magnitude."""
 
     def gather(weights: F64) -> F64:
         total: F64 = weights[features].sum(axis=1)
@@ -358,8 +359,10 @@ def fit(
         return total
 
     change = np.zeros_like(start)
+    diagonal = scatter(np.ones(len(features))) + regularisation
     gradient = scatter(label - gather(start))
-    direction, length = gradient.copy(), float(gradient @ gradient)
+    direction = gradient / diagonal
+    length = float(gradient @ direction)
     for _ in range(rounds):
         if length < 1e-9:
             break
@@ -367,8 +370,9 @@ def fit(
         step = length / float(direction @ curved)
         change += step * direction
         gradient -= step * curved
-        previous, length = length, float(gradient @ gradient)
-        direction = gradient + (length / previous) * direction
+        scaled = gradient / diagonal
+        previous, length = length, float(gradient @ scaled)
+        direction = scaled + (length / previous) * direction
     return start + change
 
 

@@ -4,6 +4,9 @@
 // of the board bring them to, and one small bucket for mobility, corner moves and parity. Weights come by number of empties; a
 // position outside the stages that a table was trained for has no prediction. Nothing here is trusted: predictions order moves.
 //
+//    3x3 and 2x4 corners      B B B B B B      row 2: C C C C C C     diagonals:  E F . . . .
+//                             . B . . B .      row 3: D D D D D D                 . E F . . .   and so on
+//
 // The index of an instance is a number in base 3 with a digit for each square: 0 empty, 1 the side's to move, 2 the
 // opponent's. It is linear in the squares, so that half a row adds to all indices at once: one row of a table, 16 bits an instance.
 #pragma once
@@ -46,6 +49,7 @@ class Patterns {
     return squares;
   }
   static constexpr std::uint64_t row(int index) { return line(index, 0, 0, 1); }
+  static constexpr std::uint64_t diagonal(int column) { return line(0, column, 1, 1); }
   static constexpr std::uint64_t corner(int rows, int columns) {
     std::uint64_t squares = 0;
     for (int i = 0; i < rows; ++i)
@@ -54,7 +58,7 @@ class Patterns {
   }
   static constexpr std::uint64_t edge() { return row(0) | square(1, 1) | square(1, N - 2); }
 
-  static constexpr std::array<std::uint64_t, 4> kShapes = {corner(3, 3), edge(), row(1), row(2)};
+  static constexpr std::array kShapes = {corner(3, 3), edge(), row(1), row(2), corner(2, 4), diagonal(0), diagonal(1)};
   static constexpr int kMobilities = 16, kCornerMoves = 4, kOddQuadrants = 5;
   static constexpr int kBuckets = kMobilities * kCornerMoves * kOddQuadrants;
 
@@ -195,6 +199,7 @@ class Patterns {
   static Indices stored(const Lanes& sums) {
     Indices indices;
     std::memcpy(&indices, &sums, sizeof indices);
+    asm("" : "+m"(indices));  // read back from memory: to extract them from the register one by one takes longer
     return indices;
   }
   static Indices indices_of(const Position& p) {
@@ -219,9 +224,10 @@ class Patterns {
     return &weights_[static_cast<std::size_t>(empties - kFirstStage) * kStageSize];
   }
   static Prediction sum(const std::int32_t* weights, const Indices& indices, std::int32_t bucket) {
-    std::int32_t sum = weights[bucket];
+    std::int32_t sums[4] = {weights[bucket]};
 #pragma GCC unroll 64
-    for (std::size_t i = 0; i < kInstances; ++i) sum += weights[offset(i) + indices[i]];
+    for (std::size_t i = 0; i < kInstances; ++i) sums[i % 4] += weights[offset(i) + indices[i]];
+    const std::int32_t sum = sums[0] + sums[1] + sums[2] + sums[3];
     const std::int32_t cost = static_cast<std::int16_t>(sum & 0xffff);
     return {(sum - cost) / 65536, cost};
   }

@@ -110,6 +110,7 @@ def train_patterns(
     root_empties: Annotated[int, Parameter(help="Empty squares of the roots.")] = 22,
     root_nodes: Annotated[int, Parameter(help="Nodes of each tree, at most.")] = 10_000_000,
     exact_empties: Annotated[int, Parameter(help="Labels are exact up to so many empty squares.")] = 13,
+    clamp: Annotated[float, Parameter(help="Scores beyond so many discs are learned as this many.")] = 20.0,
     threads: Annotated[int, Parameter(help="For the labels; the table does not depend on it.")] = 1,
 ) -> int:
     """Learn a pattern table from positions that the solver labels, and print its errors by empty squares."""
@@ -130,6 +131,7 @@ def train_patterns(
         root_empties=root_empties,
         root_nodes=root_nodes,
         exact_empties=exact_empties,
+        clamp=clamp,
     )
     tables.train(game, options, threads, show).save(out)
     return OK
