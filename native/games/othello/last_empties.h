@@ -44,8 +44,9 @@ class LastEmpties {
  public:
   LastEmpties(const Game& game, int step) : game_(game), step_(step) {}
 
-  // One to four empties, none passed yet.
-  int solve(std::uint64_t own, std::uint64_t opponent, std::uint64_t empty, int bound, std::uint64_t& nodes) const {
+  // One to four empties, none passed yet; `moves` are the legal ones.
+  int solve(std::uint64_t own, std::uint64_t opponent, std::uint64_t empty, std::uint64_t moves, int bound,
+            std::uint64_t& nodes) const {
     switch (std::popcount(empty)) {
       case 0:
         ++nodes;
@@ -55,9 +56,9 @@ class LastEmpties {
       case 2:
         return two<false>(own, opponent, empty, bound, nodes);
       case 3:
-        return many<3, false>(own, opponent, empty, bound, nodes);
+        return three<false>(own, opponent, empty, bound, nodes);
       default:
-        return many<4, false>(own, opponent, empty, bound, nodes);
+        return four(own, opponent, empty, moves, bound, nodes);
     }
   }
 
@@ -93,9 +94,8 @@ class LastEmpties {
       return -two<true>(opponent, own, empty, step_ - bound, nodes);
   }
 
-  // Three or four.
-  template <int kEmpties, bool kPassed>
-  int many(std::uint64_t own, std::uint64_t opponent, std::uint64_t empty, int bound, std::uint64_t& nodes) const {
+  template <bool kPassed>
+  int three(std::uint64_t own, std::uint64_t opponent, std::uint64_t empty, int bound, std::uint64_t& nodes) const {
     ++nodes;
     int best = kNone;
     const std::uint64_t odd = odd_quadrants(empty);
@@ -105,12 +105,7 @@ class LastEmpties {
         const std::uint64_t turned = turned_at(own, opponent, square);
         if (turned == 0) continue;
         const std::uint64_t disc = std::uint64_t{1} << square;
-        const std::uint64_t next = opponent ^ turned, other = own | turned | disc, rest = empty ^ disc;
-        int value;
-        if constexpr (kEmpties == 3)
-          value = -two<false>(next, other, rest, step_ - bound, nodes);
-        else
-          value = -many<kEmpties - 1, false>(next, other, rest, step_ - bound, nodes);
+        const int value = -two<false>(opponent ^ turned, own | turned | disc, empty ^ disc, step_ - bound, nodes);
         if (value > best) {
           best = value;
           if (best >= bound) return best;
@@ -120,7 +115,30 @@ class LastEmpties {
     if constexpr (kPassed)
       return game_.score({own, opponent});
     else
-      return -many<kEmpties, true>(opponent, own, empty, step_ - bound, nodes);
+      return -three<true>(opponent, own, empty, step_ - bound, nodes);
+  }
+
+  int four(std::uint64_t own, std::uint64_t opponent, std::uint64_t empty, std::uint64_t moves, int bound,
+           std::uint64_t& nodes) const {
+    ++nodes;
+    if (moves == 0) {
+      moves = mobility<N>(opponent, own, Game::kBoard);
+      if (moves == 0) return game_.score({own, opponent});
+      return -four(opponent, own, empty, moves, step_ - bound, nodes);
+    }
+    int best = kNone;
+    const std::uint64_t odd = odd_quadrants(empty);
+    for (std::uint64_t part : {moves & odd, moves & ~odd})
+      for (; part != 0; part &= part - 1) {
+        const int square = std::countr_zero(part);
+        const std::uint64_t turned = flips(own, opponent, square), disc = std::uint64_t{1} << square;
+        const int value = -three<false>(opponent ^ turned, own | turned | disc, empty ^ disc, step_ - bound, nodes);
+        if (value > best) {
+          best = value;
+          if (best >= bound) return best;
+        }
+      }
+    return best;
   }
 
   // Nothing is turned without an opposing neighbour, and that is quick to see.

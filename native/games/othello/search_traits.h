@@ -86,14 +86,18 @@ class SearchTraits<othello::Othello<N>> {
       if (bounds.upper < bound) return bounds;
     }
     // Where the claim is likely to fail every move will be searched, whatever their order.
-    const bool fails = node.score != kUnknownScore && node.score + kFailingDiscs * kUnit < bound * kUnit;
-    const bool predicted = patterns_ != nullptr && empties >= (fails ? kFailingEmpties : kPatternEmpties) &&
+    const auto fails_by = [&](int discs) {
+      return node.score != kUnknownScore && node.score + discs * kUnit < bound * kUnit;
+    };
+    const bool predicted = patterns_ != nullptr &&
+                           empties >= (fails_by(kFailingDiscs) ? kFailingEmpties : kPatternEmpties) &&
                            Patterns::has_stage(empties - 1);
     if (predicted)
       predict_children(node, empties, score_step() - bound, children, counters);
     else
       list_children(node, empties, children);
-    if (patterns_ != nullptr && children.size > 1 && plies_ahead(empties - 1) > 0)
+    if (patterns_ != nullptr && children.size > 1 && plies_ahead(empties - 1) > 0 &&
+        !(predicted && fails_by(kLookAheadDiscs)))
       look_ahead(children, empties, score_step() - bound, predicted, counters);
     return bounds;
   }
@@ -133,7 +137,7 @@ class SearchTraits<othello::Othello<N>> {
 
   int leaf(const Node& node, int bound, Counters& counters) const {
     const auto [own, opponent] = node.position;
-    return last_.solve(own, opponent, Game::kBoard & ~(own | opponent), bound, counters.nodes);
+    return last_.solve(own, opponent, Game::kBoard & ~(own | opponent), node.moves, bound, counters.nodes);
   }
 
  private:
@@ -383,6 +387,8 @@ class SearchTraits<othello::Othello<N>> {
   static constexpr int kPatternEmpties = 9;
   // Where a node is predicted to be kFailingDiscs below the claim, its children are predicted from kFailingEmpties only.
   static constexpr int kFailingDiscs = 6, kFailingEmpties = 12;
+  // Where it is predicted to be kLookAheadDiscs below, what its children cost is not looked ahead for.
+  static constexpr int kLookAheadDiscs = 3;
   static constexpr int kTwoPlies = 14, kFourPlies = 18, kSixPlies = 22, kMostPlies = 6;
   static constexpr int kLookAheadMoves = 4, kLookAheadBits = 3, kStopBits = 1;
   static constexpr int kReplies = 2, kUnpredictedReplies = 5;
