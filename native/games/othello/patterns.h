@@ -8,7 +8,7 @@
 //                             . B . . B .      row 3: D D D D D D                 . E F . . .   and so on
 //
 // The index of an instance is a number in base 3 with a digit for each square: 0 empty, 1 the side's to move, 2 the
-// opponent's. It is linear in the squares, so that half a row adds to all indices at once: one row of a table, 16 bits an instance.
+// opponent's. It is linear in the squares, so that a part of a row adds to all indices at once: one row of a table, 16 bits an instance.
 #pragma once
 
 #include <algorithm>
@@ -128,12 +128,12 @@ class Patterns {
     std::array<std::int32_t, kFeatures> found;
     const Indices indices = indices_of(p);
     for (std::size_t i = 0; i < kInstances; ++i) found[i] = offset(i) + indices[i];
-    found.back() = bucket(p, moves);
+    found.back() = bucket(odd_quadrants_of(p), moves);
     return found;
   }
 
   Prediction predict(const Position& p, std::uint64_t moves, int empties) const {
-    return sum(stage(empties), indices_of(p), bucket(p, moves));
+    return sum(stage(empties), indices_of(p), bucket(odd_quadrants_of(p), moves));
   }
 
   // The same for what moves (not passes) make of `parent`; `empties` and `moves` are the children's.
@@ -144,57 +144,67 @@ class Patterns {
     add(parent.own, twice);
     add(parent.opponent, both);
     both += 2 * twice;
+    const unsigned odd = odd_quadrants_of(parent);
+    // All indices are written before the first is read: small loads of what a wide store has just written wait for it.
+    Found found;
     for (std::size_t i = 0; i < children.size(); ++i) {
       // Sides change: a disc that is turned counted 1 for the other side and counts 2, the new one 2.
       const std::uint64_t placed = children[i].opponent ^ parent.own;
+      const int at = std::countr_zero(placed & ~parent.opponent), row = at / 8, column = at % 8;
       Lanes sums = both;
       add(placed, sums);
-      add_disc(placed & ~parent.opponent, sums);
-      predictions[i] = sum(weights, stored(sums), bucket(children[i], moves[i]));
+      add_disc(row - Game::kOffset, column - Game::kOffset, sums);
+      std::memcpy(&found.indices[i], &sums, sizeof sums);
+      found.buckets[i] = bucket(odd ^ 1U << (row / 4 * 2 + column / 4), moves[i]);
     }
+    for (std::size_t i = 0; i < children.size(); ++i) predictions[i] = sum(weights, found.indices[i], found.buckets[i]);
   }
 
  private:
   using Indices = std::array<std::uint16_t, kLanes>;
   using Lanes [[gnu::vector_size(sizeof(Indices))]] = std::uint16_t;
-
-  // What the squares of half a row that are in a set count in each instance.
-  static constexpr int kHalf = N / 2;
-  static constexpr std::uint64_t half_row(std::uint64_t set, int half) {
-    return set >> (8 * (half / 2 + Game::kOffset) + half % 2 * kHalf + Game::kOffset) & ((1 << kHalf) - 1);
-  }
-  struct HalfRows {
-    alignas(64) Indices counts[2 * N][1 << kHalf];
+  struct Found {
+    alignas(64) std::array<Indices, N * N> indices;
+    std::array<std::int32_t, N * N> buckets;
+    Found() {}  // leaves the arrays as they are
   };
-  static constexpr HalfRows kHalfRows = [] {
-    HalfRows halves{};
+
+  // What the squares of a row that are in a set count in each instance; on 8x8 of half a row, so that the table stays small.
+  static constexpr int kWidth = N > 6 ? N / 2 : N, kParts = N * N / kWidth;
+  static constexpr std::uint64_t part_of(std::uint64_t set, int part) {
+    const int first = part * kWidth;
+    return set >> (8 * (first / N + Game::kOffset) + first % N + Game::kOffset) & ((1 << kWidth) - 1);
+  }
+  struct Parts {
+    alignas(64) Indices counts[kParts][1 << kWidth];
+  };
+  static constexpr Parts kPartCounts = [] {
+    Parts parts{};
     for (std::size_t lane = 0; lane < kInstances; ++lane) {
       const auto [shape, way] = kPlaces.instances[lane];
       int power = 1;
       for (std::uint64_t left = kShapes[shape]; left != 0; left &= left - 1, power *= 3) {
         const std::uint64_t disc = turned(left & -left, way);
-        for (int half = 0; half < 2 * N; ++half)
-          for (std::size_t bits = 0; bits < 1 << kHalf; ++bits)
-            if ((bits & half_row(disc, half)) != 0)
-              halves.counts[half][bits][lane] = static_cast<std::uint16_t>(halves.counts[half][bits][lane] + power);
+        for (int part = 0; part < kParts; ++part)
+          for (std::size_t bits = 0; bits < 1 << kWidth; ++bits)
+            if ((bits & part_of(disc, part)) != 0)
+              parts.counts[part][bits][lane] = static_cast<std::uint16_t>(parts.counts[part][bits][lane] + power);
       }
     }
-    return halves;
+    return parts;
   }();
 
-  static void add_half(std::uint64_t bits, int half, Lanes& sums) {
+  static void add_part(std::uint64_t bits, int part, Lanes& sums) {
     Lanes counts;
-    std::memcpy(&counts, &kHalfRows.counts[half][bits], sizeof counts);
+    std::memcpy(&counts, &kPartCounts.counts[part][bits], sizeof counts);
     sums += counts;
   }
   static void add(std::uint64_t set, Lanes& sums) {
 #pragma GCC unroll 16
-    for (int half = 0; half < 2 * N; ++half) add_half(half_row(set, half), half, sums);
+    for (int part = 0; part < kParts; ++part) add_part(part_of(set, part), part, sums);
   }
-  static void add_disc(std::uint64_t disc, Lanes& sums) {
-    const int row = std::countr_zero(disc) / 8 - Game::kOffset, column = std::countr_zero(disc) % 8 - Game::kOffset;
-    const int right = column >= kHalf ? 1 : 0;
-    add_half(std::uint64_t{1} << (column - right * kHalf), 2 * row + right, sums);
+  static void add_disc(int row, int column, Lanes& sums) {
+    add_part(std::uint64_t{1} << column % kWidth, (row * N + column) / kWidth, sums);
   }
   static Indices stored(const Lanes& sums) {
     Indices indices;
@@ -210,14 +220,18 @@ class Patterns {
   }
   static constexpr std::int32_t offset(std::size_t instance) { return kOffsets[kPlaces.instances[instance].shape]; }
 
-  static std::int32_t bucket(const Position& p, std::uint64_t moves) {
-    constexpr std::uint64_t kCorners = square(0, 0) | square(0, N - 1) | square(N - 1, 0) | square(N - 1, N - 1);
+  // A bit for each quadrant with an odd number of empties.
+  static unsigned odd_quadrants_of(const Position& p) {
     const std::uint64_t empty = Game::kBoard & ~(p.own | p.opponent);
-    int odd = 0;
-    for (std::uint64_t quadrant : kQuadrants) odd += std::popcount(empty & quadrant) & 1;
+    unsigned odd = 0;
+    for (unsigned i = 0; i < 4; ++i) odd |= (static_cast<unsigned>(std::popcount(empty & kQuadrants[i])) & 1) << i;
+    return odd;
+  }
+  static std::int32_t bucket(unsigned odd_quadrants, std::uint64_t moves) {
+    constexpr std::uint64_t kCorners = square(0, 0) | square(0, N - 1) | square(N - 1, 0) | square(N - 1, N - 1);
     const int mobility = std::min(std::popcount(moves), kMobilities - 1);
     const int corner_moves = std::min(std::popcount(moves & kCorners), kCornerMoves - 1);
-    return kOffsets.back() + (mobility * kCornerMoves + corner_moves) * kOddQuadrants + odd;
+    return kOffsets.back() + (mobility * kCornerMoves + corner_moves) * kOddQuadrants + std::popcount(odd_quadrants);
   }
 
   const std::int32_t* stage(int empties) const {
