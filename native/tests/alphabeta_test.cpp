@@ -182,7 +182,7 @@ TEST_CASE("fast flips and mobility are those of the rules; stable discs stay") {
   Random random(6);
   for (int i = 0; i < 2000; ++i) {
     const std::uint64_t own = random() & random(), opponent = ~own & random();
-    REQUIRE(mobility(own, opponent, Othello<8>::kBoard) == legal_moves(own, opponent, Othello<8>::kBoard));
+    REQUIRE(mobility<8>(own, opponent, Othello<8>::kBoard) == legal_moves(own, opponent, Othello<8>::kBoard));
     for_each_bit(~(own | opponent),
                  [&](int move) { REQUIRE(flips(own, opponent, move) == flipped_discs(own, opponent, move)); });
     const int last = static_cast<int>(random.below(64));
