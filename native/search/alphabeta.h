@@ -406,19 +406,14 @@ class AlphaBeta<G>::Worker {
   // Enhanced transposition cut-off (J. Schaeffer and A. Plaat, 1996): a reply known to be good enough ends the node, one
   // known to fail needs no search.
   void probe_replies(const ChildList& children, Picker& picker, int bound, int& best, Move& best_move) {
-    const int empties = traits_.empties(children.items[0].node);
-    const bool local = empties <= Traits::kLocalEmpties;
-    if (empties <= Traits::kLeafEmpties) return;
+    if (traits_.empties(children.items[0].node) <= Traits::kLocalEmpties) return;  // not in the shared table
     Slot slots[std::tuple_size_v<decltype(ChildList::items)>];
     for (int i = 0; i < children.size; ++i) {
       slots[i] = shared_.slot_of(traits_, children.items[static_cast<std::size_t>(i)].node);
-      if (local)
-        local_.prefetch(slots[i].key, empties);
-      else
-        shared_.table_.prefetch(slots[i].key);
+      shared_.table_.prefetch(slots[i].key);
     }
     picker.filter([&](int i) {
-      const auto entry = local ? local_.probe(slots[i].key, empties) : shared_.table_.probe(slots[i].key);
+      const auto entry = shared_.table_.probe(slots[i].key);
       if (!entry) return true;
       const Move move = children.items[static_cast<std::size_t>(i)].move;
       const bool proves = -entry->bounds.upper >= bound;

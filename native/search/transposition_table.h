@@ -209,8 +209,6 @@ class LocalTable {
 
   void clear() { std::fill(slots_.begin(), slots_.end(), Key{}); }
 
-  void prefetch(const Key& key, int empties) const { __builtin_prefetch(&slots_[index(key, empties)]); }
-
   std::optional<TableEntry> probe(const Key& key, int empties) const {
     const Key& slot = slots_[index(key, empties)];
     // One branch, for whether it hits is hard to foretell.

@@ -15,7 +15,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "games/othello/flips.h"
 #include "games/othello/last_empties.h"
@@ -36,7 +35,7 @@ class SearchTraits<othello::Othello<N>> {
  public:
   struct Node {
     Position position;
-    std::uint64_t moves;  // legal moves of the side to move; not filled in at kLeafEmpties and below
+    std::uint64_t moves;  // legal moves of the side to move
     std::int32_t score;   // that a table predicts for the side to move, in 1/kUnit discs
   };
   // No game is known to reach more than 33 moves at once, but a position given by a user can have more.
