@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/game.h"
@@ -54,15 +55,9 @@ class BatchedSearchFor : public BatchedSearchJob {
     return search_->gather(player, capacity, positions.data(), legal.data(), seconds);
   }
 
-  void scatter(int player, std::span<const float> policy, std::span<const float> value) override {
+  void scatter(int player, Weights policy, std::span<const float> value) override {
     check_player(player);
-    const std::size_t given = search_->leaves_given(player);
-    if (value.size() != given || policy.size() != given * static_cast<std::size_t>(game_.columns() * game_.rows()))
-      throw std::invalid_argument("scatter of player " + std::to_string(player) + " with " +
-                                  std::to_string(value.size()) + " values and " + std::to_string(policy.size()) +
-                                  " weights: the last gather gave " + std::to_string(given) + " positions of " +
-                                  std::to_string(game_.columns() * game_.rows()) + " squares");
-    search_->scatter(player, policy.data(), value.data());
+    std::visit([&](auto weights) { scatter_weights(player, weights, value); }, policy);
   }
 
   void forget_answers() override { search_->forget_answers(); }
@@ -78,6 +73,17 @@ class BatchedSearchFor : public BatchedSearchJob {
   SearchCounters counters() const override { return search_->counters(); }
 
  private:
+  template <class Weight>
+  void scatter_weights(int player, std::span<const Weight> policy, std::span<const float> value) {
+    const std::size_t given = search_->leaves_given(player);
+    if (value.size() != given || policy.size() != given * static_cast<std::size_t>(game_.columns() * game_.rows()))
+      throw std::invalid_argument("scatter of player " + std::to_string(player) + " with " +
+                                  std::to_string(value.size()) + " values and " + std::to_string(policy.size()) +
+                                  " weights: the last gather gave " + std::to_string(given) + " positions of " +
+                                  std::to_string(game_.columns() * game_.rows()) + " squares");
+    search_->scatter(player, policy.data(), value.data());
+  }
+
   void check_player(int player) const {
     if (player < 0 || player >= static_cast<int>(options_.players.size()))
       throw std::invalid_argument("player " + std::to_string(player) + ": this search has " +

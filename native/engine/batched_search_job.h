@@ -5,10 +5,15 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <variant>
 
+#include "core/half.h"
 #include "search/search_options.h"
 
 namespace rlscout {
+
+// Of policies, as the network gives them.
+using Weights = std::variant<std::span<const float>, std::span<const Half>>;
 
 class BatchedSearchJob {
  public:
@@ -18,7 +23,7 @@ class BatchedSearchJob {
   virtual void set_positions(std::span<const std::uint64_t> positions) = 0;
   virtual std::size_t gather(int player, std::span<std::uint64_t> positions, std::span<std::uint64_t> legal,
                              double seconds) = 0;
-  virtual void scatter(int player, std::span<const float> policy, std::span<const float> value) = 0;
+  virtual void scatter(int player, Weights policy, std::span<const float> value) = 0;
   virtual void forget_answers() = 0;
   virtual FinishedGames take_games() = 0;
   virtual RootStatistics root_statistics() const = 0;

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -21,6 +22,12 @@
 
 namespace nb = nanobind;
 using namespace rlscout;
+
+template <>
+struct nanobind::detail::dtype_traits<Half> {
+  static constexpr dlpack::dtype value{static_cast<std::uint8_t>(dlpack::dtype_code::Float), 16, 1};
+  static constexpr auto name = const_name("float16");
+};
 
 namespace {
 
@@ -357,6 +364,12 @@ struct PythonSearch {
 // Arrays that gather writes to: never a converted copy.
 using Writable = nb::ndarray<std::uint64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
+template <class Weight>
+void scatter(PythonSearch& s, int player, In<Weight> policy, In<float> value) {
+  nb::gil_scoped_release release;
+  s.job->scatter(player, std::span(policy.data(), policy.size()), {value.data(), value.size()});
+}
+
 void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
   nb::class_<PythonSearch>(module, "BatchedSearch")
       .def("set_positions",
@@ -379,13 +392,8 @@ void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
             return s.job->gather(player, {positions.data(), positions.size()}, {legal.data(), legal.size()}, seconds);
           },
           nb::arg("player"), nb::arg("positions").noconvert(), nb::arg("legal").noconvert(), nb::arg("seconds") = 0.1)
-      .def(
-          "scatter",
-          [](PythonSearch& s, int player, In<float> policy, In<float> value) {
-            nb::gil_scoped_release release;
-            s.job->scatter(player, {policy.data(), policy.size()}, {value.data(), value.size()});
-          },
-          nb::arg("player"), nb::arg("policy"), nb::arg("value"))
+      .def("scatter", &scatter<float>, nb::arg("player"), nb::arg("policy"), nb::arg("value"))
+      .def("scatter", &scatter<Half>, nb::arg("player"), nb::arg("policy").noconvert(), nb::arg("value"))
       .def("forget_answers", [](PythonSearch& s) { s.job->forget_answers(); })
       .def("take_games", [](PythonSearch& s) { return finished_games(s.engine, s.job->take_games()); })
       .def("root_statistics", [](const PythonSearch& s) { return root_statistics(s.engine, s.job->root_statistics()); })

@@ -36,7 +36,9 @@ class AnswerCache {
     return {&policies_[at * squares_], entries_[at].value};
   }
 
-  void keep(const Position& position, std::uint64_t key, const float* policy, float value) {
+  // Weights of any type are kept as floats.
+  template <class Weight>
+  void keep(const Position& position, std::uint64_t key, const Weight* policy, float value) {
     const std::size_t at = place(key);
     entries_[at] = {position, value, true};
     std::copy_n(policy, squares_, policies_.begin() + static_cast<std::ptrdiff_t>(at * squares_));

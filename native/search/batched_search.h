@@ -70,9 +70,10 @@ class BatchedSearch {
 
   std::size_t leaves_given(int player) const { return given_[player].size(); }
 
-  // The answers to the last gather of `player`, row by row: policy [n, S], value [n]. Nothing changes where one is
-  // faulty.
-  void scatter(int player, const float* policy, const float* value) {
+  // The answers to the last gather of `player`, row by row: policy [n, S] of floats or halves, value [n]. Nothing changes where
+  // one is faulty.
+  template <class Weight>
+  void scatter(int player, const Weight* policy, const float* value) {
     const std::size_t squares = static_cast<std::size_t>(shared_.game.columns() * shared_.game.rows());
     for_each_given(player, [&](Slot& slot, std::size_t row, int) {
       if (const std::string fault = slot.fault(policy + row * squares, value[row]); !fault.empty())

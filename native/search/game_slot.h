@@ -139,7 +139,8 @@ class GameSlot {
   }
 
   // What is wrong with an answer to the given leaf; empty where nothing is.
-  std::string fault(const float* policy, float value) const {
+  template <class Weight>
+  std::string fault(const Weight* policy, float value) const {
     const auto& leaf = trees_[static_cast<std::size_t>(player_)];
     bool good = value >= -1.0f && value <= 1.0f;
     if (!good) return "value " + std::to_string(value) + ": allowed is -1 to 1";
@@ -153,7 +154,8 @@ class GameSlot {
 
   // Adds the network's answer, and keeps it where `keep` says so. Weights of policy that are all zero on legal moves stand for
   // the uniform prior.
-  void answer(const float* policy, float value, Workplace<G>& place, bool keep) {
+  template <class Weight>
+  void answer(const Weight* policy, float value, Workplace<G>& place, bool keep) {
     if (keep && place.answers.keeps()) {
       const auto image = shared_.game.transform(tree().leaf_position(), symmetry_);
       place.answers.keep(image, shared_.game.key(image), policy, value);
@@ -174,7 +176,8 @@ class GameSlot {
     return true;
   }
 
-  void add_answer(const float* policy, float value) {
+  template <class Weight>
+  void add_answer(const Weight* policy, float value) {
     float priors[64 * G::kWords];
     std::size_t moves = 0;
     float total = 0.0f;

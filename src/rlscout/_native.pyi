@@ -16,6 +16,7 @@ I32 = NDArray[np.int32]
 I16 = NDArray[np.int16]
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+F16 = NDArray[np.float16]
 I64 = NDArray[np.int64]
 
 VARIANT: str
@@ -148,7 +149,7 @@ class Solver:
     def samples(self) -> U64: ...  # [n, 2W]: positions considered as replies since the last reset, a uniform choice
     def wanted(self) -> U64: ...  # [n, 2W]: positions at plies <= hint_ply that the last job met without a hint
     def add_hints(
-        self, positions: U64, policy: F32, value: F32
+        self, positions: U64, policy: F32 | F16, value: F32
     ) -> None: ...  # [n, 2W], [n, S], [n]; orders moves, never decides truth
     def reset(self) -> None: ...  # forgets table, hints and counters
     def save(self, path: str, note: str = "") -> None:
@@ -245,9 +246,10 @@ class BatchedSearch:
         """Advances every game until it waits for a network or `seconds` have passed; writes up to len(positions) leaves
         of `player` (packed [n, 2W], legal [n, W], symmetry applied) and returns n. Rollout players are served inside; with
         only these, or where all leaves are the other player's, n is 0."""
-    def scatter(self, player: int, policy: F32, value: F32) -> None:
+    def scatter(self, player: int, policy: F32 | F16, value: F32) -> None:
         """Backs up the answers to the last gather of `player`, in its order: policy [n, S] (probabilities or any
         non-negative weights; renormalised over legal moves, uniform where all are zero), value [n] (side to move, in [-1, 1]).
+        Policies of either type are read where they lie; other types are converted first.
         ValueError names a row that is faulty; nothing is backed up then, and the leaves still wait."""
     def forget_answers(self) -> None: ...  # another network answers from now on; what is still out is not kept either
     def take_games(self) -> FinishedGames: ...  # games finished since the last call, by number

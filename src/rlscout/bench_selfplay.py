@@ -28,7 +28,7 @@ from rlscout.games import Game
 from rlscout.games import game as named
 from rlscout.inference import Evaluator, Heads, StagedEvaluator, choose, heads_of, make_evaluator
 from rlscout.inference.calibration import mean_moves
-from rlscout.network import F32, U64, Header, Network, load_network
+from rlscout.network import F16, F32, U64, Header, Network, load_network
 
 if TYPE_CHECKING:
     from rlscout._native import BatchedSearch, FinishedGames, SearchOptions
@@ -181,7 +181,7 @@ class _Timed:
         return self.clock(POLICY, lambda: heads_of(logits, value, legal), _size)
 
 
-def _size(heads: tuple[F32, F32]) -> int:
+def _size(heads: tuple[F32 | F16, F32]) -> int:
     return sum(head.nbytes for head in heads)
 
 
@@ -197,7 +197,7 @@ class _TimedSearch:
             WALK, lambda: self.search.gather(player, positions, legal, seconds), lambda count: count * row
         )
 
-    def scatter(self, player: int, policy: F32, value: F32) -> None:
+    def scatter(self, player: int, policy: F32 | F16, value: F32) -> None:
         self.clock(BACK_UP, lambda: self.search.scatter(player, policy, value))
 
     def take_games(self) -> FinishedGames:

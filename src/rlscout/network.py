@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from rlscout.config import NetworkConfig
 
 F32 = NDArray[np.float32]
+F16 = NDArray[np.float16]
 U64 = NDArray[np.uint64]
 
 FORMAT = "rlscout network 1"

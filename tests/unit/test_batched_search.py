@@ -37,6 +37,17 @@ class Symmetric:
         return type(heads)(policy, heads.value)
 
 
+class Rounded:
+    """A hashed evaluator whose weights are numbers of 16 bits, given in any type."""
+
+    def __init__(self, squares: int, dtype: Any) -> None:
+        self._hashed, self._dtype = HashedEvaluator(squares), dtype
+
+    def evaluate(self, positions: NDArray[np.uint64], legal: NDArray[np.uint64]) -> Any:
+        heads = self._hashed.evaluate(positions, legal)
+        return type(heads)(heads.policy.astype(np.float16).astype(self._dtype), heads.value)
+
+
 def buffers(engine: native.Engine, size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     return np.zeros((size, 2 * engine.words), np.uint64), np.zeros((size, engine.words), np.uint64)
 
@@ -135,6 +146,18 @@ def test_games_do_not_depend_on_slots_batch_or_threads(game: str) -> None:
     assert same(one, play(game, games=64, threads=2))
     assert same(one[3:], play(game, first_game=3, total_games=5))
     assert not same(one, play(game, seed=8))
+
+
+@pytest.mark.parametrize("cache", [0, 300])
+@pytest.mark.parametrize("game", ["othello6", "mnk:9,9,5"])
+def test_games_do_not_depend_on_the_type_of_the_weights(game: str, cache: int) -> None:
+    squares = native.engine(game).squares
+    single, half, double = (
+        play(game, cache=cache, evaluator=Rounded(squares, dtype)) for dtype in (np.float32, np.float16, np.float64)
+    )
+    assert same(single, half)
+    assert same(single, double)
+    assert not same(single, play(game))
 
 
 @pytest.mark.parametrize("game", ["othello6", "mnk:5,4,4"])
@@ -365,7 +388,12 @@ def test_bad_arguments() -> None:
         search.scatter(0, good, np.array([0, np.nan], np.float32))
     with pytest.raises(ValueError, match="row 0 has a policy with a negative"):
         search.scatter(0, -good, values)
-    search.scatter(0, good, values)
+    for weight in (np.nan, np.inf, -1):
+        half = good.astype(np.float16)
+        half[1, 8] = weight
+        with pytest.raises(ValueError, match="row 1 has a policy with a negative or infinite"):
+            search.scatter(0, half, values)
+    search.scatter(0, good.astype(np.float16), values)
     assert search.gather(0, positions, legal) == 2
 
     analysis = engine.batched_search({"mode": "analysis", "games": 2})

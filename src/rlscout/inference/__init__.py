@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout.native import masked_softmax
-from rlscout.network import F32, U64, Network, bits, planes
+from rlscout.network import F16, F32, U64, Network, bits, planes
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 class Heads(NamedTuple):
     """What a network says of `B` positions, for the side to move."""
 
-    policy: F32
-    """[B, S]: probabilities; 0 on illegal squares, sum 1 (all 0 where there is no legal move)."""
+    policy: F32 | F16
+    """[B, S]: probabilities, float32 or float16; 0 on illegal squares, sum 1 (all 0 where there is no legal move)."""
     value: F32
     """[B]: expected value in [-1, 1]."""
 
@@ -187,7 +187,7 @@ def heads_of(logits: F32, value: F32, legal: U64) -> Heads:
     return Heads(masked_softmax(logits, legal), np.clip(value, -1.0, 1.0))
 
 
-def best_moves(policy: F32, legal: U64) -> NDArray[np.int32]:
+def best_moves(policy: F32 | F16, legal: U64) -> NDArray[np.int32]:
     """The legal square of highest probability (the first of equals), -1 where none is legal: [B, S], [B, W] -> [B]."""
     allowed = bits(legal, policy.shape[1]).astype(bool)
     moves = np.where(allowed, policy, -1.0).argmax(axis=1).astype(np.int32)

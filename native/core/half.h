@@ -1,0 +1,30 @@
+// Numbers in 16 bits (IEEE 754 binary16), as accelerators give them: storage alone, all sums are of floats.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+
+namespace rlscout {
+
+struct Half {
+  std::uint16_t bits;
+
+  // Exact: every half is a float.
+  constexpr operator float() const {
+#ifdef __F16C__
+    if (!std::is_constant_evaluated()) return _cvtsh_ss(bits);
+#endif
+    const std::uint32_t magnitude = bits & 0x7fffu;
+    const float value = magnitude < 0x0400  // no leading one: multiples of 2^-24
+                            ? static_cast<float>(magnitude) * 0x1p-24f
+                            : std::bit_cast<float>((magnitude << 13) + (magnitude < 0x7c00 ? 112u << 23 : 224u << 23));
+    return bits & 0x8000 ? -value : value;
+  }
+};
+
+}  // namespace rlscout
