@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
@@ -19,10 +20,13 @@ import numpy as np
 
 from rlscout.config import NetworkConfig
 from rlscout.games import game as named
-from rlscout.inference import Evaluator, make_evaluator
+from rlscout.inference import Answer, Evaluator, QueuedEvaluator, make_evaluator
 from rlscout.inference.calibration import random_positions
 from rlscout.network import U64, Header, Network, shapes
 from rlscout.plot import Line, plot, stacked
+
+QUEUED = 3
+"""Batches under way where the evaluator has a queue."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,28 @@ def measure(asked: Asked) -> Iterator[Row]:
 
 def _timed(evaluator: Evaluator, positions: U64, legal: U64, seconds: float) -> tuple[float, float, int]:
     """(wall seconds, CPU seconds, positions evaluated), after two rounds that warm up."""
-    for _ in range(2):
-        evaluator.evaluate(positions, legal)
-    rounds, wall, cpu = 0, time.perf_counter(), time.process_time()
-    while rounds == 0 or time.perf_counter() - wall < seconds:
-        evaluator.evaluate(positions, legal)
-        rounds += 1
+    evaluate_for(evaluator, positions, legal, 0.0)
+    evaluate_for(evaluator, positions, legal, 0.0)
+    wall, cpu = time.perf_counter(), time.process_time()
+    rounds = evaluate_for(evaluator, positions, legal, seconds)
     return time.perf_counter() - wall, time.process_time() - cpu, rounds * len(positions)
+
+
+def evaluate_for(evaluator: Evaluator, positions: U64, legal: U64, seconds: float) -> int:
+    """The same batch again and again for so long, at least once; returns how often. A queue is kept filled."""
+    rounds, begin = 0, time.perf_counter()
+    under_way: deque[Answer] = deque()
+    while rounds == 0 or time.perf_counter() - begin < seconds:
+        if isinstance(evaluator, QueuedEvaluator):
+            under_way.append(evaluator.submit(positions, legal))
+            if len(under_way) > QUEUED:
+                under_way.popleft().result()
+        else:
+            evaluator.evaluate(positions, legal)
+        rounds += 1
+    for answer in under_way:
+        answer.result()
+    return rounds
 
 
 def random_network(header: Header, biases: bool = True, seed: int = 1) -> Network:

@@ -2,7 +2,8 @@
 
 Rates are per CPU second of this process (all threads), so that another process on the machine spoils them less; wall seconds
 stand beside them. Self-play and the evaluator alone, on the same boards at once, take turns of half a second, and their CPU
-seconds are compared: what self-play does not reach of the bare rate is the price of all the rest.
+seconds are compared (wall seconds, where the evaluator is a device of its own): what self-play does not reach of the bare rate
+is the price of all the rest.
 """
 
 from __future__ import annotations
@@ -21,12 +22,21 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 import psutil
 
-from rlscout.bench_eval import random_network
+from rlscout.bench_eval import evaluate_for, random_network
 from rlscout.config import NetworkConfig
 from rlscout.feed import Feed
 from rlscout.games import Game
 from rlscout.games import game as named
-from rlscout.inference import Evaluator, Heads, StagedEvaluator, choose, heads_of, make_evaluator
+from rlscout.inference import (
+    Answer,
+    Evaluator,
+    Heads,
+    QueuedEvaluator,
+    StagedEvaluator,
+    choose,
+    heads_of,
+    make_evaluator,
+)
 from rlscout.inference.calibration import mean_moves
 from rlscout.network import F16, F32, U64, Header, Network, load_network
 
@@ -84,8 +94,11 @@ class Speed:
     cache: int
     sims_per_s: float
     evaluations_per_s: float  # by the network
+    wall_evaluations_per_s: float
     moves_per_s: float
-    bare_evaluations_per_s: float  # of the same evaluator on the same boards, no search; 0 without a network
+    bare_evaluations_per_s: (
+        float  # of the same evaluator on the same boards, no search; 0 without a network; a device: by wall
+    )
     share_of_bare: float
     hit_rate: float  # of the cache
     batch: float  # mean
@@ -106,14 +119,15 @@ class Speed:
             f"{self.simulations} simulations a move, {self.games} games, {self.searches} searches, {self.threads} threads, "
             f"a cache of {self.cache:,} answers, batches of {self.batch:,.0f}",
             f"a CPU second: {self.sims_per_s:,.0f} simulations, {self.evaluations_per_s:,.0f} evaluations, "
-            f"{self.moves_per_s:,.1f} moves ({self.seconds:.1f} CPU s, {self.wall_seconds:.1f} s); "
+            f"{self.moves_per_s:,.1f} moves ({self.seconds:.1f} CPU s, {self.wall_seconds:.1f} s: "
+            f"{self.wall_evaluations_per_s:,.0f} evaluations a second); "
             f"1000 games in {self.seconds_per_1000_games:,.0f} s",
             f"{self.bytes_per_tree / 1000:,.0f} kB a tree; idle: search {self.search_idle:.0%}, evaluator "
             f"{self.evaluator_idle:.0%} of the time" + (f"; hit rate {self.hit_rate:.1%}" if self.cache else ""),
         ]
         if self.bare_evaluations_per_s:
             lines.append(
-                f"the evaluator alone: {self.bare_evaluations_per_s:,.0f} evaluations a CPU second; self-play reaches "
+                f"the evaluator alone: {self.bare_evaluations_per_s:,.0f} evaluations a second; self-play reaches "
                 f"{self.share_of_bare:.1%}"
             )
         lines += [f"{'a round':<28} {'bytes':>10} {'µs' if self.searches > 1 else 'CPU µs':>10} {'share':>7}"]
@@ -157,6 +171,8 @@ WALK = "search, boards written"
 PLANES = "boards to planes"
 NETWORK = "network"
 POLICY = "logits to policies"
+QUEUE = "boards to the queue"
+WAIT = "waiting for answers"
 BACK_UP = "answers into the trees"
 GAMES = "finished games taken"
 BETWEEN = "Python in between"
@@ -169,9 +185,28 @@ class _Timed:
     def __init__(self, evaluator: Evaluator | None, clock: _Clock) -> None:
         self.evaluator, self.clock = evaluator, clock
         self.evaluated = 0
+        self.boards: tuple[U64, U64] | None = None  # the largest batch so far
 
     def evaluate(self, positions: U64, legal: U64) -> Heads:
+        return self.clock(EVALUATOR, lambda: self._evaluate(positions, legal))
+
+    def idle(self, seconds: float) -> float:
+        """Share of the wall time."""
+        return 1.0 - self.clock.wall[EVALUATOR] / seconds
+
+    def begin_turn(self) -> None:
+        """Self-play goes on, after a turn of the evaluator alone."""
+
+    def end_turn(self) -> None:
+        """And rests again."""
+
+    def _note(self, positions: U64, legal: U64) -> None:
         self.evaluated += len(positions)
+        if self.boards is None or len(positions) > len(self.boards[0]):
+            self.boards = positions.copy(), legal.copy()
+
+    def _evaluate(self, positions: U64, legal: U64) -> Heads:
+        self._note(positions, legal)
         evaluator = self.evaluator
         assert evaluator is not None
         if not isinstance(evaluator, StagedEvaluator) or not len(positions):
@@ -179,6 +214,41 @@ class _Timed:
         x = self.clock(PLANES, lambda: evaluator.planes(positions, legal), lambda x: x.nbytes)
         logits, value = self.clock(NETWORK, lambda: evaluator.run(x), _size)
         return self.clock(POLICY, lambda: heads_of(logits, value, legal), _size)
+
+
+class _TimedQueue(_Timed):
+    """The same with a queue."""
+
+    def __init__(self, evaluator: QueuedEvaluator, clock: _Clock) -> None:
+        super().__init__(evaluator, clock)
+        self.queue, self._before = evaluator, evaluator.busy_seconds
+        self._busy = 0.0
+
+    @property
+    def busy_seconds(self) -> float:
+        return self.queue.busy_seconds
+
+    def submit(self, positions: U64, legal: U64) -> Answer:
+        self._note(positions, legal)
+        size = positions.nbytes + legal.nbytes
+        return _TimedAnswer(self.clock(QUEUE, lambda: self.queue.submit(positions, legal), lambda _: size), self.clock)
+
+    def begin_turn(self) -> None:
+        self._before = self.queue.busy_seconds
+
+    def end_turn(self) -> None:
+        self._busy += self.queue.busy_seconds - self._before
+
+    def idle(self, seconds: float) -> float:
+        return 1.0 - self._busy / seconds
+
+
+class _TimedAnswer:
+    def __init__(self, answer: Answer, clock: _Clock) -> None:
+        self.answer, self.clock = answer, clock
+
+    def result(self) -> Heads:
+        return self.clock(WAIT, self.answer.result, _size)
 
 
 def _size(heads: tuple[F32 | F16, F32]) -> int:
@@ -221,16 +291,16 @@ def measure(asked: Asked) -> Speed:
     searches = [played.engine.batched_search(_options(asked, in_flight, i)) for i in range(asked.searches)]
     resident = psutil.Process().memory_info().rss
     loop = _Loop(played, searches, evaluator, in_flight)
-    bare_rounds, bare_cpu, begin = 0, 0.0, time.perf_counter()
+    bare_count, bare_seconds, begin = 0, 0.0, time.perf_counter()
     while loop.wall == 0.0 or time.perf_counter() - begin < asked.seconds * (1 if evaluator is None else 2):
         loop.turn()
-        if evaluator is not None and backend != "fake":
-            rounds, cpu = _alone(evaluator, *loop.boards)
-            bare_rounds, bare_cpu = bare_rounds + rounds, bare_cpu + cpu
+        if evaluator is not None and backend != "fake" and loop.timed.boards is not None:
+            count, seconds = _alone(evaluator, *loop.timed.boards)
+            bare_count, bare_seconds = bare_count + count, bare_seconds + seconds
     counters = [search.counters() for search in searches]
     simulations, moves = (sum(c[name] for c in counters) for name in ("simulations", "moves"))
-    bare = bare_rounds / bare_cpu if bare_cpu else 0.0
-    rate = loop.timed.evaluated / loop.cpu
+    bare = bare_count / bare_seconds if bare_seconds else 0.0
+    rate, wall_rate = (loop.timed.evaluated / seconds for seconds in (loop.cpu, loop.wall))
     known = sum(c["known"] for c in counters)
     return Speed(
         played.name,
@@ -244,14 +314,15 @@ def measure(asked: Asked) -> Speed:
         asked.cache,
         sims_per_s=simulations / loop.cpu,
         evaluations_per_s=rate,
+        wall_evaluations_per_s=wall_rate,
         moves_per_s=moves / loop.cpu,
         bare_evaluations_per_s=bare,
-        share_of_bare=rate / bare if bare else 0.0,
+        share_of_bare=(wall_rate if isinstance(evaluator, QueuedEvaluator) else rate) / bare if bare else 0.0,
         hit_rate=known / max(1, known + loop.timed.evaluated),
         batch=loop.timed.evaluated / max(1, loop.rounds),
         bytes_per_tree=(psutil.Process().memory_info().rss - resident) / asked.games,
         search_idle=1.0 - sum(loop.clock.wall[name] for name in (WALK, BACK_UP, GAMES)) / loop.wall,
-        evaluator_idle=1.0 - loop.clock.wall[EVALUATOR] / loop.wall,
+        evaluator_idle=loop.timed.idle(loop.wall),
         seconds_per_1000_games=1000 * mean_moves(played.name) * loop.wall / max(moves, simulations / asked.simulations),
         seconds=loop.cpu,
         wall_seconds=loop.wall,
@@ -300,12 +371,11 @@ def _options(asked: Asked, games: int, index: int) -> SearchOptions:
 
 
 def _alone(evaluator: Evaluator, positions: U64, legal: U64) -> tuple[int, float]:
-    """(positions evaluated, CPU seconds) of a turn of the evaluator alone."""
-    count, begin, cpu = 0, time.perf_counter(), time.process_time()
-    while count == 0 or time.perf_counter() - begin < TURN_SECONDS:
-        evaluator.evaluate(positions, legal)
-        count += len(positions)
-    return count, time.process_time() - cpu
+    """(positions evaluated, seconds) of a turn of the evaluator alone: of CPU, or of wall time where it has a queue."""
+    clock = time.perf_counter if isinstance(evaluator, QueuedEvaluator) else time.process_time
+    begin = clock()
+    rounds = evaluate_for(evaluator, positions, legal, TURN_SECONDS)
+    return rounds * len(positions), clock() - begin
 
 
 class _Loop:
@@ -313,29 +383,29 @@ class _Loop:
 
     def __init__(self, played: Game, searches: list[BatchedSearch], evaluator: Evaluator | None, batch: int) -> None:
         self.clock = _Clock()
-        self.timed = _Timed(evaluator, self.clock)
+        self.timed = (
+            _TimedQueue(evaluator, self.clock)
+            if isinstance(evaluator, QueuedEvaluator)
+            else _Timed(evaluator, self.clock)
+        )
         self.feeds = [Feed(played, cast("BatchedSearch", _TimedSearch(s, self.clock)), 0, batch) for s in searches]
         self.rounds, self.wall, self.cpu = 0, 0.0, 0.0
-        self.boards = self.feeds[0].positions[:0], self.feeds[0].legal[:0]
 
     def turn(self) -> None:
+        self.timed.begin_turn()
         begin, cpu = time.perf_counter(), time.process_time()
         with ThreadPoolExecutor(1, "evaluator") if len(self.feeds) > 1 else nullcontext() as pool:
             while time.perf_counter() - begin < TURN_SECONDS:
                 for feed in self.feeds:
                     feed.scatter()
-                    count = feed.gather(None if self.timed.evaluator is None else self, pool)
+                    count = feed.gather(None if self.timed.evaluator is None else self.timed, pool)
                     self.rounds += count > 0
                     feed.search.take_games()
             for feed in self.feeds:
                 feed.scatter()
         self.wall += time.perf_counter() - begin
         self.cpu += time.process_time() - cpu
-
-    def evaluate(self, positions: U64, legal: U64) -> Heads:
-        if len(positions) > len(self.boards[0]):
-            self.boards = positions.copy(), legal.copy()
-        return self.clock(EVALUATOR, lambda: self.timed.evaluate(positions, legal))
+        self.timed.end_turn()
 
     def steps(self) -> tuple[Step, ...]:
         """Each step of a round, and what Python takes in between."""
@@ -347,6 +417,6 @@ class _Loop:
         rounds = max(1, self.rounds)
         return tuple(
             Step(name, self.clock.bytes[name] // rounds, 1e6 * seconds[name] / rounds, seconds[name] / whole)
-            for name in (WALK, PLANES, NETWORK, POLICY, BACK_UP, GAMES, BETWEEN)
+            for name in (WALK, QUEUE, PLANES, NETWORK, POLICY, WAIT, BACK_UP, GAMES, BETWEEN)
             if name in seconds
         )

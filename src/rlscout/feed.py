@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rlscout.games import Game
-from rlscout.inference import Evaluator, Heads
+from rlscout.inference import Answer, Evaluator, Heads, QueuedEvaluator
 
 if TYPE_CHECKING:
     from rlscout._native import BatchedSearch
@@ -25,10 +25,11 @@ class Feed:
         self.search, self.player = search, player
         self.positions = np.zeros((batch, 2 * game.words), np.uint64)
         self.legal = np.zeros((batch, game.words), np.uint64)
-        self.under_way: Future[Heads] | None = None
+        self.under_way: Answer | None = None
 
     def gather(self, evaluator: Evaluator | None, pool: Executor | None = None) -> int:
-        """Advances the search and hands its leaves to the evaluator (in `pool`, where given); returns their number."""
+        """Advances the search and hands its leaves to the evaluator; returns their number. With `pool`, the evaluation is under way
+        when this returns: in the pool, where the evaluator has no queue of its own."""
         count = self.search.gather(self.player, self.positions, self.legal, GATHER_SECONDS)
         if count == 0:
             return 0
@@ -37,6 +38,8 @@ class Feed:
         positions, legal = self.positions[:count], self.legal[:count]
         if pool is None:
             self._back_up(evaluator.evaluate(positions, legal))
+        elif isinstance(evaluator, QueuedEvaluator):
+            self.under_way = evaluator.submit(positions, legal)
         else:
             self.under_way = pool.submit(evaluator.evaluate, positions, legal)
         return count

@@ -246,7 +246,7 @@ class Proof:
         for begin in range(0, len(positions), self.options.hint_batch):
             part = positions[begin : begin + self.options.hint_batch]
             heads = self.evaluator.evaluate(part, self.game.engine.legal(part))
-            self.solver.add_hints(part, heads.policy, heads.value)
+            self.solver.add_hints(part, heads.policy.astype(np.float32, copy=False), heads.value)
             self.network_evaluations += len(part)
 
 

@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,25 @@ class Evaluator(Protocol):
 
     def evaluate(self, positions: U64, legal: U64) -> Heads:
         """Packed positions [B, 2W] and their legal moves [B, W]; B may be 0 and may change from call to call."""
+
+
+class Answer(Protocol):
+    """What will have been said of a batch: of an evaluation that is queued, or runs on another thread."""
+
+    def result(self) -> Heads:
+        """Waits for it."""
+
+
+@runtime_checkable
+class QueuedEvaluator(Evaluator, Protocol):
+    """An evaluator that works on its own while batches are made: several may be under way."""
+
+    def submit(self, positions: U64, legal: U64) -> Answer:
+        """As `evaluate`, without waiting; the arrays may change as soon as this returns."""
+
+    @property
+    def busy_seconds(self) -> float:
+        """In which at least one batch was under way, of those that were waited for."""
 
 
 class StagedEvaluator(ABC):
@@ -65,9 +84,14 @@ Maker = Callable[[Network, str, int, U64 | None], Evaluator]
 
 
 def _torch(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
-    from rlscout.inference.torch import TorchEvaluator
+    from rlscout.inference.torch import TorchEvaluator, torch_device
 
-    return TorchEvaluator(network, device, threads)
+    found = torch_device(device)
+    if found.type == "cuda":
+        from rlscout.inference.cuda import CudaEvaluator
+
+        return CudaEvaluator(network, found)
+    return TorchEvaluator(network, found, threads)
 
 
 def _onnx(int8: bool) -> Maker:

@@ -1,4 +1,4 @@
-"""The network on torch: CPU, CUDA (half precision), MPS."""
+"""The network on torch: CPU, MPS; cuda.py has CUDA."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ def torch_device(name: str) -> torch.device:
 
 
 class TorchEvaluator:
-    """Channels last throughout; half precision on CUDA, single elsewhere. Batch norm is folded."""
+    """Channels last throughout, single precision. Batch norm is folded."""
 
-    def __init__(self, network: Network, device: str = "auto", threads: int = 1) -> None:
-        self._device = torch_device(device)
-        self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
-        if self._device.type == "cpu":
+    def __init__(self, network: Network, device: torch.device, threads: int = 1) -> None:
+        self._device = device
+        if device.type == "cpu":
             torch.set_num_threads(threads)
         self._shape = (PLANES, network.header.rows, network.header.columns)
         self._squares = network.header.squares
@@ -45,18 +44,18 @@ class TorchEvaluator:
                 and not layer.bias.any()
             ):
                 layer.bias = None  # adding zeros takes time
-        self._tower = tower.to(self._device, self._dtype)
+        self._tower = tower.to(self._device)
         self._tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
     @torch.inference_mode()
     def evaluate(self, positions: U64, legal: U64) -> Heads:
         logits, value = self._tower(self._planes(positions, legal))
-        heads = torch.cat([logits, value[:, None]], dim=1).float().cpu().numpy()
+        heads = torch.cat([logits, value[:, None]], dim=1).cpu().numpy()
         return heads_of(heads[:, :-1], heads[:, -1], legal)
 
     def _planes(self, positions: U64, legal: U64) -> Tensor:
         """As `network.planes`, but unpacked on the device: 24 bytes a position travel there, not 3 floats a square."""
         boards = torch.from_numpy(np.concatenate([positions, legal], axis=1).view(np.int64)).to(self._device)
-        unpacked = (boards[:, :, None] >> self._bit & 1).to(self._dtype)
+        unpacked = (boards[:, :, None] >> self._bit & 1).float()
         squares = unpacked.reshape(len(positions), PLANES, 64 * legal.shape[1])[:, :, : self._squares]
         return squares.reshape(-1, *self._shape).contiguous(memory_format=torch.channels_last)
