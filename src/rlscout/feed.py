@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +28,7 @@ class Feed:
         self.under_way: Answer | None = None
 
     def gather(self, evaluator: Evaluator | None, pool: Executor | None = None) -> int:
-        """Advances the search and hands its leaves to the evaluator; returns their number. With `pool`, the evaluation is under way
-        when this returns: in the pool, where the evaluator has no queue of its own."""
+        """Advances the search and hands its leaves to the evaluator (in `pool`, where given); returns their number."""
         count = self.search.gather(self.player, self.positions, self.legal, GATHER_SECONDS)
         if count == 0:
             return 0
@@ -39,7 +38,7 @@ class Feed:
         if pool is None:
             self._back_up(evaluator.evaluate(positions, legal))
         elif isinstance(evaluator, QueuedEvaluator):
-            self.under_way = evaluator.submit(positions, legal)
+            self.under_way = _Submitted(pool.submit(evaluator.submit, positions, legal))
         else:
             self.under_way = pool.submit(evaluator.evaluate, positions, legal)
         return count
@@ -52,3 +51,13 @@ class Feed:
 
     def _back_up(self, heads: Heads) -> None:
         self.search.scatter(self.player, heads.policy, heads.value)
+
+
+class _Submitted:
+    """An answer that a thread of a pool asks for."""
+
+    def __init__(self, asked: Future[Answer]) -> None:
+        self._asked = asked
+
+    def result(self) -> Heads:
+        return self._asked.result().result()

@@ -24,16 +24,16 @@ HOPPER = 232448
 """Bytes of shared memory a block may have."""
 ENTRY = """
 struct Arguments {
-  const u64* boards; int count; const Words4* stages; const Words2 *planes, *policy_weights, *hidden_weights;
+  const u64 *positions, *legal; int count; const Words4* stages; const Words2 *planes, *policy_weights, *hidden_weights;
   const float* biases; u16* policy; float* value;
 };
 static Arguments given;
-extern "C" void run(const u64* boards, int count, const Words4* stages, const Words2* planes, const Words2* policy_weights,
+extern "C" void run(const u64* positions, const u64* legal, int count, const Words4* stages, const Words2* planes, const Words2* policy_weights,
                     const Words2* hidden_weights, const float* biases, u16* policy, float* value) {
-  given = {boards, count, stages, planes, policy_weights, hidden_weights, biases, policy, value};
+  given = {positions, legal, count, stages, planes, policy_weights, hidden_weights, biases, policy, value};
   for (blockIdx.x = 0; blockIdx.x * WARPS < count; ++blockIdx.x)
     fibers::run_block([] {
-      tower(given.boards, given.count, given.stages, given.planes, given.policy_weights, given.hidden_weights, given.biases,
+      tower(given.positions, given.legal, given.count, given.stages, given.planes, given.policy_weights, given.hidden_weights, given.biases,
             given.policy, given.value);
     });
 }
@@ -56,11 +56,10 @@ def answers(header: Header, shared_bytes: int, positions: U64, legal: U64, folde
     )  # fmt: skip
     run = ctypes.CDLL(str(library)).run
     weights = shape.weights(network(header))
-    boards = np.concatenate([positions, legal], axis=1)
     policy = np.full((len(positions) + 1, header.squares), 7.0, np.float16)
     value = np.full(len(positions) + 1, 7.0, np.float32)
-    pointer = [array.ctypes.data_as(ctypes.c_void_p) for array in (boards, *weights, policy, value)]
-    run(pointer[0], len(positions), *pointer[1:])
+    pointer = [array.ctypes.data_as(ctypes.c_void_p) for array in (positions, legal, *weights, policy, value)]
+    run(*pointer[:2], len(positions), *pointer[2:])
     assert (policy[-1] == 7).all()
     assert value[-1] == 7
     return policy[:-1].astype(np.float32), value[:-1]

@@ -36,8 +36,9 @@ LEAST_GRAPH = 64
 OLDEST = (8, 0)
 """Compute capability that the fused kernel asks for."""
 
-Run = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Boards [B, 3W] on the device -> policy [B, S], half precision; value [B], single. Queued on the current stream."""
+Run = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Positions [B, 2W] and legal moves [B, W] on the device -> policy [B, S], half precision; value [B], single. Queued on the current
+stream."""
 
 
 class Busy:
@@ -100,14 +101,15 @@ class CudaEvaluator:
     def submit(self, positions: U64, legal: U64) -> CudaAnswer:
         count, words = legal.shape
         with torch.cuda.device(self._device), torch.cuda.stream(next(self._streams)):
-            boards = torch.empty((count, PLANES * words), dtype=torch.int64, pin_memory=True)
+            boards = torch.empty(PLANES * count * words, dtype=torch.int64, pin_memory=True)
             given = boards.numpy().view(np.uint64)
-            given[:, : 2 * words], given[:, 2 * words :] = positions, legal
+            given[: positions.size], given[positions.size :] = positions.ravel(), legal.ravel()
             begin, end = _event(), _event()
             begin.record()
-            there = self._run(boards.to(self._device, non_blocking=True))
-            here = [torch.empty(part.shape, dtype=part.dtype, pin_memory=True) for part in there]
-            for to, part in zip(here, there, strict=True):
+            there = boards.to(self._device, non_blocking=True)
+            made = self._run(there[: positions.size].view(count, -1), there[positions.size :].view(count, -1))
+            here = [torch.empty(part.shape, dtype=part.dtype, pin_memory=True) for part in made]
+            for to, part in zip(here, made, strict=True):
                 to.copy_(part, non_blocking=True)
             end.record()
         return CudaAnswer(here[0], here[1], begin, end, self._busy)
@@ -142,13 +144,13 @@ def _shared_bytes(device: torch.device) -> int:
 
 
 def _run_fused(
-    launch: Callable[..., None], shape: Fused, weights: Sequence[Tensor], boards: Tensor
+    launch: Callable[..., None], shape: Fused, weights: Sequence[Tensor], positions: Tensor, legal: Tensor
 ) -> tuple[Tensor, Tensor]:
-    count = len(boards)
-    policy = torch.empty((count, shape.header.squares), dtype=torch.float16, device=boards.device)
-    value = torch.empty(count, dtype=torch.float32, device=boards.device)
+    count, device = len(positions), positions.device
+    policy = torch.empty((count, shape.header.squares), dtype=torch.float16, device=device)
+    value = torch.empty(count, dtype=torch.float32, device=device)
     if count:
-        launch(boards, count, *weights, policy, value)
+        launch(positions, legal, count, *weights, policy, value)
     return policy, value
 
 
@@ -178,9 +180,9 @@ def _compiled(shape: Fused, device: torch.device) -> Callable[..., None]:
     most = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
     checked(driver.cuFuncSetAttribute(kernel, most, shape.shared_bytes))
 
-    def launch(boards: Tensor, count: int, *others: Tensor) -> None:
-        values = boards.data_ptr(), count, *(tensor.data_ptr() for tensor in others)
-        kinds = c_void_p, c_int, *(c_void_p for _ in others)
+    def launch(positions: Tensor, legal: Tensor, count: int, *others: Tensor) -> None:
+        values = positions.data_ptr(), legal.data_ptr(), count, *(tensor.data_ptr() for tensor in others)
+        kinds = c_void_p, c_void_p, c_int, *(c_void_p for _ in others)
         blocks, stream = -(-count // shape.positions), torch.cuda.current_stream(device).cuda_stream
         checked(
             driver.cuLaunchKernel(
@@ -236,19 +238,19 @@ class Graphs:
         )
         self._value = tensor("value.weight").to(self._device), tensor("value.bias").to(self._device)
 
-    def __call__(self, boards: Tensor) -> tuple[Tensor, Tensor]:
-        count, size = len(boards), LEAST_GRAPH
+    def __call__(self, positions: Tensor, legal: Tensor) -> tuple[Tensor, Tensor]:
+        count, size = len(legal), LEAST_GRAPH
         while size < count:
             size *= 2
         if size not in self._graphs:
-            self._graphs[size] = self._captured(size, boards.shape[1])
+            self._graphs[size] = self._captured(size, legal.shape[1])
         graph, given, (policy, value) = self._graphs[size]
-        given[:count].copy_(boards)
+        torch.cat([positions, legal], 1, out=given[:count])
         graph.replay()
         return policy[:count], value[:count]
 
     def _captured(self, size: int, words: int) -> tuple[torch.cuda.CUDAGraph, Tensor, tuple[Tensor, Tensor]]:
-        given = torch.zeros((size, words), dtype=torch.int64, device=self._device)
+        given = torch.zeros((size, PLANES * words), dtype=torch.int64, device=self._device)
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
             for _ in range(2):
                 self.forward(given)
@@ -259,6 +261,7 @@ class Graphs:
         return graph, given, made
 
     def forward(self, boards: Tensor) -> tuple[Tensor, Tensor]:
+        """boards [B, 3W]: own stones, the opponent's, legal moves."""
         h = self._header
         unpacked = (boards[:, :, None] >> self._bit & 1).to(torch.float16)
         planes = unpacked.reshape(len(boards), PLANES, -1)[:, :, : h.squares].reshape(-1, PLANES, h.rows, h.columns)

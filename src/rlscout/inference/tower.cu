@@ -281,23 +281,22 @@ __device__ __forceinline__ void dense(float (&out)[2], u32 inputs, int steps, co
   for (int j = 0; j < 2; ++j) out[j] = sums[0][j] + sums[1][j] + bias[8 * tile + 2 * my.pair + j];
 }
 
-// boards [count, 3]: own, opponent's, legal. policy [count, squares] in half precision: 0 where not legal. value [count].
+// positions [count, 2]: own stones, the opponent's; legal [count]. policy [count, squares] in half precision: 0 where not legal. value [count].
 extern "C" __global__ void __launch_bounds__(32 * kWarps, 1)
-    tower(const u64* boards, int count, const Words4* stages, const Words2* planes, const Words2* policy_weights,
+    tower(const u64* positions, const u64* legal, int count, const Words4* stages, const Words2* planes, const Words2* policy_weights,
           const Words2* hidden_weights, const float* biases, u16* policy, float* value) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, first = blockIdx.x * kWarps;
   const Lane my = {lane, lane / 4, lane % 4, static_cast<u32>(kPositions + warp * kPositionBytes)};
   const bool there = first + warp < count;
   int stage = 0;
   ask_for_stage(stages, 0);
-  u64 mine[3];
-#pragma unroll
-  for (int i = 0; i < 3; ++i) mine[i] = there ? boards[3 * (first + warp) + i] : 0;
+  const int row = there ? first + warp : 0;
+  const u64 boards[3] = {positions[2 * row], positions[2 * row + 1], legal[row]};
   if (threadIdx.x < kLine / 4) at<u32>(kZeros + 4 * threadIdx.x) = 0;
 
   Sums sums;
   begin_sums(sums, biases, my);
-  stem(sums, mine, next_stage(stages, stage), my);
+  stem(sums, boards, next_stage(stages, stage), my);
   store(sums, my.tower(), false, my);
 #pragma unroll 1
   for (int layer = 0; layer < 2 * BLOCKS; ++layer) {
@@ -338,8 +337,8 @@ extern "C" __global__ void __launch_bounds__(32 * kWarps, 1)
   float logit[2], highest = -3.4e38f, total = 0.0f;
   for (int i = 0; i < 2; ++i) {
     const int square = lane + 32 * i;
-    const bool legal = square < kSquares && (mine[2] >> square & 1);
-    logit[i] = legal ? at<float>(kLogitsAt + 4 * (warp * kLogits + square)) : -3.4e38f;
+    const bool allowed = square < kSquares && (boards[2] >> square & 1);
+    logit[i] = allowed ? at<float>(kLogitsAt + 4 * (warp * kLogits + square)) : -3.4e38f;
     highest = fmaxf(highest, logit[i]);
   }
   for (int distance = 16; distance > 0; distance /= 2) {
