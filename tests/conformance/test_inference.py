@@ -51,6 +51,12 @@ def needs(backend: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing(backend)), reason=f"not here: {', '.join(missing(backend))}")
 
 
+def has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
 ALL_BACKENDS = [pytest.param(name, marks=needs(name)) for name in BACKENDS]
 NETWORK_BACKENDS = [backend for backend in ALL_BACKENDS if backend.values != ("hashed",)]
 EIGHT_BITS = [backend for backend in ALL_BACKENDS if str(backend.values[0]).endswith("int8")]
@@ -151,6 +157,55 @@ def test_a_value_never_passes_one_by_a_rounding_of_the_runtime(backend: str) -> 
     value = make_evaluator(backend, Network(header, steep), "cpu").evaluate(positions, legal).value
     assert (np.abs(value) > 0.999).sum() > 20, "canaries that do not saturate test nothing"
     assert (np.abs(value) <= 1).all()
+
+
+CUDA_HEADERS = [
+    *HEADERS,
+    Header("othello8", 8, 8, replace(SMALL, channels=64)),
+    Header("othello8", 8, 8, replace(SMALL, channels=72, blocks=1)),
+]
+HALF = 4e-3
+"""Half precision: about twice the greatest difference met on these canaries."""
+
+
+@pytest.mark.parametrize("header", CUDA_HEADERS, ids=[f"{h.game}-{i}" for i, h in enumerate(CUDA_HEADERS)])
+def test_the_layers_for_cuda_in_half_precision(header: Header) -> None:
+    """The same layers on a CPU: only the graphs are missing."""
+    import torch
+
+    from rlscout.inference.cuda import Graphs
+
+    positions, legal = canaries(header)
+    layers = Graphs(network(header), torch.device("cpu"))
+    policy, value = layers.forward(torch.from_numpy(np.concatenate([positions, legal], 1).view(np.int64)))
+    wanted_policy, wanted_value = reference(network(header), positions, legal)
+    np.testing.assert_allclose(policy.float().numpy(), wanted_policy, rtol=0, atol=HALF)
+    np.testing.assert_allclose(value.numpy(), wanted_value, rtol=0, atol=HALF)
+
+
+@pytest.mark.skipif(not has_cuda(), reason="no CUDA device")
+@pytest.mark.parametrize("kernel", ["fused", "graphs"])
+@pytest.mark.parametrize("header", CUDA_HEADERS, ids=[f"{h.game}-{i}" for i, h in enumerate(CUDA_HEADERS)])
+def test_cuda_answers_as_the_network(header: Header, kernel: str) -> None:
+    import torch
+
+    from rlscout.inference.cuda import CudaEvaluator
+    from rlscout.inference.fused import fused
+
+    if kernel == "fused" and fused(header, 1 << 17) is None:
+        pytest.skip("does not fit")
+    positions, legal = canaries(header)
+    evaluator = CudaEvaluator(network(header), torch.device("cuda"), kernel)
+    wanted = reference(network(header), positions, legal)
+    many = [evaluator.submit(positions[:size], legal[:size]) for size in (40, 1, 0, 33, 40, 17, 40)]
+    for size, answer in zip((40, 1, 0, 33, 40, 17, 40), many, strict=True):
+        policy, value = answer.result()
+        assert (policy.dtype, value.dtype, policy.shape) == (np.float16, np.float32, (size, header.squares))
+        np.testing.assert_allclose(policy.astype(float), wanted[0][:size], rtol=0, atol=HALF)
+        np.testing.assert_allclose(value, wanted[1][:size], rtol=0, atol=HALF)
+        assert (policy[bits(legal[:size], header.squares) == 0] == 0).all()
+        assert (np.abs(value) <= 1).all()
+    assert evaluator.busy_seconds > 0
 
 
 def test_folding_changes_no_answer() -> None:

@@ -280,6 +280,9 @@ class Graphs:
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None = None) -> Tensor:
     """relu(convolution + bias + added)"""
     pad, one = [weight.shape[2] // 2] * 2, [1, 1]
+    if not x.is_cuda:
+        made = functional.conv2d(x, weight, bias, padding=pad)
+        return torch.relu(made if added is None else made + added)
     if added is None:
         return torch.cudnn_convolution_relu(x, weight, bias, one, pad, one, 1)
     return torch.cudnn_convolution_add_relu(x, weight, added, 1.0, bias, one, pad, one, 1)
