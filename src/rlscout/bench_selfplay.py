@@ -65,8 +65,8 @@ class Asked:
     device: str = "auto"
     cache: int = 0
     """Answers kept across games."""
-    fold: bool = True
-    """Whether images of a position are evaluated as one; without, to see what that costs or brings."""
+    fold: bool = False
+    """Whether images of a position are evaluated as one, which the cache then finds again."""
     reduced: bool = True
     """Whether auto may take less than single precision."""
 

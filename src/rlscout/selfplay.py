@@ -144,7 +144,7 @@ def _options(config: Config, name: str, first_game: int, index: int, network: bo
         "margin": search.margin,
         "reuse_tree": settings.reuse_tree,
         "symmetries": search.symmetries,
-        "fold": True,
+        "fold": settings.fold,
         "cache": settings.cache // settings.searches if network else 0,
         "seed": seed_of(config.seed, name, str(first_game), str(index)),
         "threads": settings.threads,

@@ -54,7 +54,7 @@ def test_with_a_network() -> None:
 
 def test_with_a_cache_and_two_searches() -> None:
     pytest.importorskip("onnxruntime")
-    speed = measure(replace(SMALL, cache=1000, searches=2))
+    speed = measure(replace(SMALL, cache=1000, fold=True, searches=2))
     check(speed)
     assert 0.1 < speed.hit_rate < 1
     assert "hit rate" in speed.text()

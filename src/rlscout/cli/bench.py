@@ -73,7 +73,9 @@ def selfplay_speed(
     seconds: float = 5.0,
     backend: str = "auto",
     device: str = "auto",
-    cache: Annotated[Literal["on", "off"], Parameter(help="Keep 131072 answers across games.")] = "off",
+    cache: Annotated[
+        Literal["on", "off"], Parameter(help="Keep 131072 answers across games, images of a position folded.")
+    ] = "off",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """How fast self-play is, whole, beside the evaluator alone on the same boards; each step and copy of a round.
@@ -84,7 +86,19 @@ def selfplay_speed(
     from rlscout.bench_selfplay import Asked, measure
 
     speed = measure(
-        Asked(game, network, sims, games, threads, searches, seconds, backend, device, (cache == "on") << 17)
+        Asked(
+            game,
+            network,
+            sims,
+            games,
+            threads,
+            searches,
+            seconds,
+            backend,
+            device,
+            (cache == "on") << 17,
+            cache == "on",
+        )
     )
     print(speed.json() if json else speed.text())
     return OK
