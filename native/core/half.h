@@ -1,6 +1,7 @@
 // Numbers in 16 bits (IEEE 754 binary16), as accelerators give them: storage alone, all sums are of floats.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <type_traits>
@@ -26,5 +27,15 @@ struct Half {
     return bits & 0x8000 ? -value : value;
   }
 };
+
+// Whether all of these are finite and >= 0, as far as a fast look tells: false of a zero with a sign.
+template <class Float>
+bool surely_good(const Float* begin, const Float* end) {
+  using Bits = std::conditional_t<sizeof(Float) == 2, std::uint16_t, std::uint32_t>;
+  constexpr Bits kInfinity = sizeof(Float) == 2 ? Bits{0x7c00} : Bits(0x7f80'0000);
+  Bits greatest = 0;
+  for (; begin != end; ++begin) greatest = std::max(greatest, std::bit_cast<Bits>(*begin));
+  return greatest < kInfinity;
+}
 
 }  // namespace rlscout

@@ -1,6 +1,6 @@
 // One game in flight: its trees, the search for the next move, and the record that becomes samples.
 //
-//   kSearching --leaf of a network player--> kLeafWaits --leave_out--> kLeafGiven --answer--> kSearching
+//   kSearching --leaf of a network player--> kLeafWaits --answer--> kSearching
 //       |  ^
 //       |  +-- rollout, finished game met, move chosen, next game begun
 //       +-- no game is left, or the analysis is done --> kIdle
@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "core/arena.h"
 #include "core/bits.h"
 #include "core/game.h"
 #include "core/hash.h"
@@ -56,28 +57,27 @@ struct SearchShared {
 // What a thread lends to its slots.
 template <Game G>
 struct Workplace {
-  Tree<G> scratch;
+  Arena arena;
   AnswerCache<G> answers;
+  SearchCounters counters{};  // of what its slots did
 };
 
 template <Game G>
-class GameSlot {
+class alignas(64) GameSlot {
  public:
-  enum class State : std::uint8_t { kSearching, kLeafWaits, kLeafGiven, kIdle };
+  enum class State : std::uint8_t { kSearching, kLeafWaits, kIdle };
 
-  explicit GameSlot(SearchShared<G>& shared) : shared_(shared) {
-    for (std::size_t player = 0; player < options().players.size(); ++player) trees_.push_back(new_tree(shared));
-  }
-
-  static Tree<G> new_tree(const SearchShared<G>& shared) {
+  GameSlot(SearchShared<G>& shared, Workplace<G>& place) : shared_(shared), place_(place) {
     const SearchOptions& o = shared.options;
-    return Tree<G>(shared.game, {o.c_puct, o.fpu, o.margin}, o.simulations);
+    for (std::size_t player = 0; player < o.players.size(); ++player)
+      trees_.emplace_back(shared.game, PuctOptions{o.c_puct, o.fpu, o.margin}, place.arena);
   }
 
   State state() const { return state_; }
   int player() const { return player_; }  // who searches
-  const SearchCounters& counters() const { return counters_; }
   const std::vector<Tree<G>>& trees() const { return trees_; }
+
+  void rest() { state_ = State::kIdle; }
 
   void begin_analysis(const typename G::Position& position, std::int64_t number) {
     random_ = Random(options().seed, static_cast<std::uint64_t>(number));
@@ -103,49 +103,54 @@ class GameSlot {
   }
 
   // One ply down the tree, and what follows where the walk ends. False unless the state is kSearching after it.
-  bool step(Workplace<G>& place) {
+  bool step() {
     if (tree().step()) {
       tree().prefetch();
       return true;
     }
     if (tree().leaf_is_over()) {
       tree().back_up_finished();
-      ++counters_.simulations;
+      ++place_.counters.simulations;
     } else if (options().players[static_cast<std::size_t>(player_)] == Player::kNetwork) {
       const auto& leaf = tree().leaf_position();
       symmetry_ = options().symmetries ? symmetry_of(leaf) : 0;
-      if (!answer_known(leaf, place.answers)) {
+      if (!answer_known(leaf)) {
         state_ = State::kLeafWaits;
         return false;
       }
     } else {
       const int score = random_rollout(shared_.game, tree().leaf_position(), random_);
-      ++counters_.rollouts;
+      ++place_.counters.rollouts;
       add_leaf({}, value_of(score, shared_.game.max_score(), options().margin));
     }
-    return next_walk(place.scratch);
+    return next_walk();
   }
-  void prefetch() const { trees_[static_cast<std::size_t>(player_)].prefetch(); }
-  void prefetch_children() const { trees_[static_cast<std::size_t>(player_)].prefetch_children(); }
+  void prefetch() const { tree().prefetch(); }
+  void prefetch_children() const { tree().prefetch_children(); }
+
+  // Ask, in this order and some time apart, for the memory that answer() will use.
+  void prefetch_slot() const {
+    __builtin_prefetch(this);
+    __builtin_prefetch(&random_);
+  }
+  void prefetch_tree() const { tree().prefetch_tree(); }
+  void prefetch_path() const { tree().prefetch_path(); }
 
   // Writes the waiting leaf: 2W words of the position, W of its legal moves, both under the symmetry of the evaluation.
-  void give_leaf(std::uint64_t* position, std::uint64_t* legal) {
+  void write_leaf(std::uint64_t* position, std::uint64_t* legal) const {
     const auto& leaf = tree().leaf_position();
     const auto image = shared_.game.transform(leaf, symmetry_);
     shared_.game.pack(image, position);
     shared_.game.pack_moves(symmetry_ == 0 ? tree().leaf_moves() : shared_.game.legal(image), legal);
-    ++counters_.evaluations;
-    state_ = State::kLeafGiven;
   }
 
-  // What is wrong with an answer to the given leaf; empty where nothing is.
+  // What is wrong with an answer to the waiting leaf; empty where nothing is.
   template <class Weight>
   std::string fault(const Weight* policy, float value) const {
-    const auto& leaf = trees_[static_cast<std::size_t>(player_)];
     bool good = value >= -1.0f && value <= 1.0f;
     if (!good) return "value " + std::to_string(value) + ": allowed is -1 to 1";
     const std::uint8_t* index = shared_.policy_index[symmetry_];
-    for_each_bit(leaf.leaf_moves(), [&](int move) {
+    for_each_bit(tree().leaf_moves(), [&](int move) {
       const float weight = policy[index[move]];
       good &= weight >= 0.0f && weight <= std::numeric_limits<float>::max();
     });
@@ -155,23 +160,23 @@ class GameSlot {
   // Adds the network's answer, and keeps it where `keep` says so. Weights of policy that are all zero on legal moves stand for
   // the uniform prior.
   template <class Weight>
-  void answer(const Weight* policy, float value, Workplace<G>& place, bool keep) {
-    if (keep && place.answers.keeps()) {
+  void answer(const Weight* policy, float value, bool keep) {
+    if (keep && place_.answers.keeps()) {
       const auto image = shared_.game.transform(tree().leaf_position(), symmetry_);
-      place.answers.keep(image, shared_.game.key(image), policy, value);
+      place_.answers.keep(image, shared_.game.key(image), policy, value);
     }
     state_ = State::kSearching;
     add_answer(policy, value);
-    next_walk(place.scratch);
+    next_walk();
   }
 
  private:
-  bool answer_known(const typename G::Position& leaf, const AnswerCache<G>& answers) {
-    if (!answers.keeps()) return false;
+  bool answer_known(const typename G::Position& leaf) {
+    if (!place_.answers.keeps()) return false;
     const auto image = shared_.game.transform(leaf, symmetry_);
-    const auto known = answers.find(image, shared_.game.key(image));
+    const auto known = place_.answers.find(image, shared_.game.key(image));
     if (known.policy == nullptr) return false;
-    ++counters_.known;
+    ++place_.counters.known;
     add_answer(known.policy, known.value);
     return true;
   }
@@ -215,6 +220,7 @@ class GameSlot {
   }
 
   const SearchOptions& options() const { return shared_.options; }
+  const Tree<G>& tree() const { return trees_[static_cast<std::size_t>(player_)]; }
   Tree<G>& tree() { return trees_[static_cast<std::size_t>(player_)]; }
 
   void begin(std::int64_t number, const Standing<G>& standing) {
@@ -240,12 +246,12 @@ class GameSlot {
     if (root)
       add_noise();
     else
-      ++counters_.simulations;
+      ++place_.counters.simulations;
   }
 
-  bool next_walk(Tree<G>& scratch) {
+  bool next_walk() {
     if (tree().simulations() >= options().simulations) {
-      finish_search(scratch);
+      finish_search();
     } else {
       tree().start_walk();
       tree().prefetch();
@@ -267,7 +273,7 @@ class GameSlot {
     tree().mix_root_priors(noise, options().noise_weight);
   }
 
-  void finish_search(Tree<G>& scratch) {
+  void finish_search() {
     if (options().mode == SearchMode::kAnalysis) {
       state_ = State::kIdle;
       return;
@@ -275,7 +281,7 @@ class GameSlot {
     const std::vector<RootMove> moves = tree().root_moves();
     const Move move = choose(moves);
     record(moves, move);
-    ++counters_.moves;
+    ++place_.counters.moves;
     standing_ = standing_.after(shared_.game, move);
     if (shared_.game.phase(standing_.position) == Phase::kOver) {
       deliver();
@@ -284,7 +290,7 @@ class GameSlot {
     }
     for (auto& tree : trees_)
       if (options().reuse_tree)
-        tree.advance(move, standing_.position, scratch);
+        tree.advance(move, standing_.position);
       else
         tree.reset(standing_.position);
     begin_search();
@@ -330,22 +336,23 @@ class GameSlot {
     record_.length.push_back(static_cast<std::int32_t>(record_.move.size()));
     record_.score.push_back(score);
     record_.player_first.push_back(static_cast<std::uint8_t>(player_first_));
-    ++counters_.games;
+    ++place_.counters.games;
     const std::lock_guard lock(shared_.finished_mutex);
     shared_.finished.push_back(std::move(record_));
   }
 
+  // What every answer needs comes first.
   SearchShared<G>& shared_;
+  Workplace<G>& place_;
   std::vector<Tree<G>> trees_;  // one a player
-  Standing<G> standing_{};
+  State state_ = State::kIdle;
+  int player_ = 0;
+  int symmetry_ = 0;  // under which the waiting leaf is evaluated
   Random random_{0};
+  Standing<G> standing_{};
   std::int64_t number_ = 0;
   int player_first_ = 0;
-  int player_ = 0;
-  int symmetry_ = 0;  // of the leaf given out
-  State state_ = State::kIdle;
   FinishedGames record_;
-  SearchCounters counters_;
 };
 
 }  // namespace rlscout

@@ -4,9 +4,11 @@
 // in which they were opened; since every unvisited move of a node is worth the same but for its prior, only the one
 // with the greatest prior can be chosen next, and selection looks at the children and at that single move.
 //
-//   nodes_      | Node | priors of its moves | Node | priors | ...        offsets in words of 8 bytes
-//   groups_     | 4 children | 4 children | ...                           one cache line a group; a node's groups
-//   adjoin
+//   node        | position | priors of its moves |                        whole cache lines; all that a leaf has
+//   groups      | Header, 3 children | 4 children | 4 children | ...      one line each; lane 0 of the first is the header
+//
+// What leads to a node is the number of its first group, or of the node itself where it has no children (it was visited once).
+// A walk passes through groups alone, and reads a node only to open one of its moves.
 //
 // A pass is no node: where the opponent must pass, the child is the position after it, with the same side to move, and
 // the reference to it carries kSameSide. A finished game is no node either: its child has kOver and its exact value.
@@ -20,12 +22,14 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <new>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "core/arena.h"
 #include "core/bits.h"
 #include "core/game.h"
 #include "core/value.h"
@@ -51,13 +55,16 @@ class Tree {
  public:
   using Position = typename G::Position;
 
-  // Address space for `expected_nodes` nodes is set aside, so that arenas stay where they are; memory is taken as nodes come.
-  Tree(const G& game, const PuctOptions& options, int expected_nodes) : game_(game), options_(options) {
-    const auto expected = static_cast<std::size_t>(std::min(expected_nodes, kMostReserved));
-    nodes_.reserve(expected * node_bytes(static_cast<std::size_t>(game.columns() * game.rows())));
-    groups_.reserve(expected + expected / 4 + 1);
+  // Its memory comes from the arena, where the chunks stay its own until it forgets them.
+  Tree(const G& game, const PuctOptions& options, Arena& arena) : game_(game), arena_(arena), options_(options) {
     path_.resize(static_cast<std::size_t>(game.max_plies()) + 1);
     clear();
+  }
+
+  // Lines that a tree of so many nodes takes, rather too many than too few.
+  static std::size_t lines_for(const G& game, int nodes) {
+    const auto squares = static_cast<std::size_t>(game.columns() * game.rows());
+    return static_cast<std::size_t>(std::min(nodes, kMostReserved)) * (node_lines(squares / 2) + 1) + Arena::kChunk;
   }
 
   // Forgets everything; the next leaf is `root`, where a move must be due.
@@ -74,27 +81,30 @@ class Tree {
   float root_value() const { return root_value_; }
   std::size_t nodes() const { return node_count_; }
   std::size_t bytes() const {
-    return nodes_.size() + groups_.size() * sizeof(Group) + path_.size() * sizeof(path_[0]) + sizeof(*this);
+    return chunks_.size() * Arena::kChunk * sizeof(Arena::Line) + path_.size() * sizeof(path_[0]) + sizeof(*this);
   }
 
   void start_walk() {
     depth_ = 0;
-    walk_ = {root_, root_visits_, root_value_};
-    if (!has_root()) leaf_ = {root_position_, game_.legal(root_position_), Phase::kMove, 0.0f, false, true, 0, kPass};
+    walk_ = {root_, kNone, root_visits_, root_value_};
+    if (!has_root()) leaf_ = {root_position_, game_.legal(root_position_), Phase::kMove, 0.0f, false, true, kPass};
   }
 
-  // One ply down. False when the walk has ended: leaf() is new or a finished game.
+  // One ply down, or aside to the node whose move is to be opened. False when the walk has ended: leaf() is new or a finished game.
   bool step() {
     if (walk_.visits == 0) return false;  // the root itself is the leaf
-    const Node& node = node_at(walk_.node);
+    if (walk_.visits == 1) return open_leaf();
+    const Group* groups = group_at(walk_.at);
+    const Header header = header_of(*groups);
     // The paper's U(s, a) = c P(s, a) sqrt(sum of N(s, b)) / (1 + N(s, a)).
     const float scale = options_.c_puct * std::sqrt(static_cast<float>(walk_.visits - 1));
-    const Choice best = best_child(node, scale);
-    if (node.opened < node.moves) {
-      const float fresh = walk_.value - options_.fpu + scale * decode_prior(node.next_prior);
-      if (node.opened == 0 || fresh > best.score) return open_leaf(node);
+    const Choice best = best_child(groups, header.opened, scale);
+    if (header.opened < header.moves &&
+        walk_.value - options_.fpu + scale * decode_prior(groups->prior[0]) > best.score) {
+      walk_ = {groups->node[0], walk_.at, 1, walk_.value};
+      return true;
     }
-    const std::uint32_t child = 4 * node.groups + static_cast<std::uint32_t>(best.index);
+    const std::uint32_t child = 4 * walk_.at + static_cast<std::uint32_t>(best.index);
     const std::uint32_t reference = node_of(child);
     path_[depth_++] = child | (reference & kSameSide);
     if (reference == kOver) {
@@ -103,22 +113,34 @@ class Tree {
       leaf_.value = -value_at(child);
       return false;
     }
-    walk_ = {reference & ~kSameSide, visits_of(child), (reference & kSameSide) ? value_at(child) : -value_at(child)};
+    walk_ = {reference & ~kSameSide, kNone, visits_of(child),
+             (reference & kSameSide) ? value_at(child) : -value_at(child)};
     return true;
   }
 
   // Asks for the next step's memory ahead of time, while other trees are served.
   void prefetch() const {
-    if (!has_root()) return;
-    const std::byte* node = &nodes_[8 * std::size_t{walk_.node}];
-    __builtin_prefetch(node);
-    __builtin_prefetch(node + sizeof(Node) - 1);  // it may straddle two lines
+    if (has_root()) __builtin_prefetch(arena_.at(walk_.at));
   }
   void prefetch_children() const {
+    if (walk_.visits < 2) return;
+    const Group* group = group_at(walk_.at);
+    for (int left = header_of(*group).opened - 3; left > 0; left -= 4) __builtin_prefetch(++group);
+  }
+
+  // Ask, one some time after the other, for the memory that expand() and back_up() will use.
+  void prefetch_tree() const {
+    for (std::size_t at = 0; at < sizeof(*this); at += 64) __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+    __builtin_prefetch(path_.data());
+  }
+  void prefetch_path() const {
+    for (int ply = 0; ply < depth_; ++ply) __builtin_prefetch(arena_.at((path_[ply] & ~kSameSide) / 4), 1);
     if (!has_root()) return;
-    const Node& node = node_at(walk_.node);
-    const Group* group = &groups_[node.groups];
-    for (int left = node.opened; left > 0; left -= 4) __builtin_prefetch(group++);
+    __builtin_prefetch(arena_.at(walk_.at), 1);
+    if (walk_.opening != kNone) __builtin_prefetch(arena_.at(walk_.opening), 1);
+    if (free_blocks_[0] != kNone) __builtin_prefetch(arena_.at(free_blocks_[0]), 1);
+    for (std::uint32_t line = 0; line < std::min(lines_left_, 2u); ++line)
+      __builtin_prefetch(arena_.at(next_line_ + line), 1);
   }
 
   // Where the walk ended.
@@ -142,7 +164,7 @@ class Tree {
     for (int ply = depth_ - 1; ply >= 0; --ply) {
       const std::uint32_t step = path_[ply], child = step & ~kSameSide;
       if (!(step & kSameSide)) value = -value;
-      Group& group = groups_[child / 4];
+      Group& group = *group_at(child / 4);
       const int visits = ++group.visits[child % 4];
       group.value[child % 4] += (value - group.value[child % 4]) / static_cast<float>(visits);
       // The value is now that of the side to move at the parent.
@@ -162,77 +184,91 @@ class Tree {
     std::vector<float> priors;
     for (const RootMove& move : root_moves())
       priors.push_back((1.0f - weight) * move.prior + weight * noise[priors.size()]);
-    const Node before = node_at(root_);
-    root_ = add_node(before.position, before.moves, priors);
+    const bool opened = root_visits_ > 1;
+    const std::uint32_t before = opened ? group_at(root_)->node[0] : root_;
+    const std::uint32_t after = add_node(root_position_, node_at(before).moves, priors);
     --node_count_;  // it takes the place of the old root
-    Node& root = node_at(root_);
-    root.groups = before.groups;
-    root.opened = before.opened;
-    root.capacity = before.capacity;
-    PriorCode* code = priors_of(root);
-    for_each_bit(game_.legal(root.position), [&](int move) {
+    if (!opened) {
+      root_ = after;
+      return;
+    }
+    PriorCode* code = priors_of(node_at(after));
+    for_each_bit(game_.legal(root_position_), [&](int move) {
       if (const std::uint32_t child = root_child(static_cast<Move>(move)); child != 0)
-        groups_[child / 4].prior[child % 4] = std::exchange(*code, kTaken);
+        group_at(child / 4)->prior[child % 4] = std::exchange(*code, kTaken);
       ++code;
     });
-    find_next(root);
+    Group& first = *group_at(root_);
+    Header header = header_of(first);
+    first.node[0] = after;
+    set_next(first, header, next_of(node_at(after)));
   }
 
   // The legal moves of the root, in order.
   std::vector<RootMove> root_moves() const {
     std::vector<RootMove> moves;
-    const Node& root = node_at(root_);
-    for_each_bit(game_.legal(root.position), [&](int bit) {
+    const Node& root = node_at(root_visits_ > 1 ? group_at(root_)->node[0] : root_);
+    for_each_bit(game_.legal(root_position_), [&](int bit) {
       const Move move = static_cast<Move>(bit);
       if (const std::uint32_t child = root_child(move); child != 0)
-        moves.push_back({move, decode_prior(groups_[child / 4].prior[child % 4]), visits_of(child), value_at(child)});
+        moves.push_back({move, prior_of(child), visits_of(child), value_at(child)});
       else
         moves.push_back({move, decode_prior(root.uniform ? root.next_prior : priors_of(root)[moves.size()]), 0, 0.0f});
     });
     return moves;
   }
 
-  // Makes the child `move` the root, keeping its subtree, which is copied through `scratch`; `next` is the position
-  // after the move (and a pass). Without such a child the tree starts anew.
-  void advance(Move move, const Position& next, Tree& scratch) {
-    const std::uint32_t child = has_root() ? root_child(move) : 0;
+  // Makes the child `move` the root, keeping its subtree, which is copied to new chunks; `next` is the position after the
+  // move (and a pass). Without such a child the tree starts anew.
+  void advance(Move move, const Position& next) {
+    const std::uint32_t child = root_child(move);
     if (child == 0 || node_of(child) == kOver) return reset(next);
-    scratch.reset(next);
     const std::uint32_t reference = node_of(child);
-    scratch.root_visits_ = visits_of(child);
-    scratch.root_value_ = (reference & kSameSide) ? value_at(child) : -value_at(child);
-    scratch.root_ = scratch.copy_subtree(*this, reference & ~kSameSide);
-    swap_contents(scratch);
+    const int visits = visits_of(child);
+    const float value = (reference & kSameSide) ? value_at(child) : -value_at(child);
+    const auto old = std::exchange(chunks_, {});
+    reset(next);
+    root_ = copy_subtree(reference & ~kSameSide, visits);
+    root_visits_ = visits;
+    root_value_ = value;
+    for (const std::uint32_t chunk : old) arena_.give_back(chunk);
   }
 
  private:
   static constexpr std::uint32_t kSameSide = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kOver = kSameSide - 1;
+  static constexpr std::uint32_t kNone = kSameSide - 1;
   static constexpr int kMostReserved = 1 << 14;  // nodes
   static constexpr int kClasses = 7;             // blocks of 1, 2, 4, ... 64 groups
+  static_assert(1u << (kClasses - 1) <= Arena::kChunk && Arena::kMostLines <= kSameSide / 4);
 
   struct Node {
     Position position;
-    std::uint32_t groups;   // first group of its children
-    PriorCode next_prior;   // the greatest prior without a child
-    std::uint8_t next;      // and its index among the legal moves
-    std::uint8_t moves;     // legal ones
-    std::uint8_t opened;    // children
-    std::uint8_t capacity;  // class of its block of groups plus one; 0: none
-    bool uniform;           // no priors are stored: all are next_prior, and moves are opened in order
+    PriorCode next_prior;  // as it was made: the greatest prior
+    std::uint8_t next;     // and its index among the legal moves
+    std::uint8_t moves;    // legal ones
+    bool uniform;          // no priors are stored: all are next_prior, and moves are opened in order
+  };
+  // In place of the first child of the first group. There too: value -infinity, the greatest prior without a child, the node.
+  struct Header {
+    std::uint8_t opened;      // children
+    std::uint8_t next;        // index of the greatest prior without a child among the legal moves
+    std::uint8_t moves;       // legal ones
+    std::uint8_t size_class;  // of the block of groups
   };
   struct alignas(64) Group {
     float value[4];  // mean, for the side to move at the parent; -infinity where there is no child
     std::int32_t visits[4];
     PriorCode prior[4];
     Move move[4];
-    std::uint32_t node[4];  // offset with kSameSide, or kOver
+    std::uint32_t node[4];  // number of a line with kSameSide, or kOver
   };
-  static_assert(sizeof(Group) == 64);
+  static_assert(sizeof(Group) == sizeof(Arena::Line) && sizeof(Header) == sizeof(std::int32_t));
   struct Walk {
-    std::uint32_t node;
-    std::int32_t visits;
-    float value;  // mean, for the side to move
+    std::uint32_t at;       // a node to be opened, or the first group of one that has been before
+    std::uint32_t opening;  // the first group of the node to be opened, or kNone
+    std::int32_t visits;    // 1: to be opened
+    float value;            // mean, for the side to move
   };
   struct Leaf {
     Position position;
@@ -241,67 +277,98 @@ class Tree {
     float value;
     bool same_side;  // as at the parent: the opponent passed
     bool fresh;      // not in the tree yet
-    std::uint32_t parent;
     Move move;
   };
   struct Choice {
     float score;
     int index;
   };
+  struct Next {
+    PriorCode prior;
+    std::uint8_t index;
+  };
   using Floats = float __attribute__((vector_size(16)));
   using Ints = std::int32_t __attribute__((vector_size(16)));
   using Codes = PriorCode __attribute__((vector_size(8)));
   using Words4 = std::uint32_t __attribute__((vector_size(16)));
 
-  Node& node_at(std::uint32_t offset) {
-    return *std::launder(reinterpret_cast<Node*>(&nodes_[8 * std::size_t{offset}]));
+  Node& node_at(std::uint32_t line) { return *std::launder(reinterpret_cast<Node*>(arena_.at(line))); }
+  const Node& node_at(std::uint32_t line) const {
+    return *std::launder(reinterpret_cast<const Node*>(arena_.at(line)));
   }
-  const Node& node_at(std::uint32_t offset) const {
-    return *std::launder(reinterpret_cast<const Node*>(&nodes_[8 * std::size_t{offset}]));
+  Group* group_at(std::uint32_t line) { return std::launder(reinterpret_cast<Group*>(arena_.at(line))); }
+  const Group* group_at(std::uint32_t line) const {
+    return std::launder(reinterpret_cast<const Group*>(arena_.at(line)));
   }
   static PriorCode* priors_of(Node& node) { return reinterpret_cast<PriorCode*>(&node + 1); }
   static const PriorCode* priors_of(const Node& node) { return reinterpret_cast<const PriorCode*>(&node + 1); }
-  float value_at(std::uint32_t child) const { return groups_[child / 4].value[child % 4]; }
-  int visits_of(std::uint32_t child) const { return groups_[child / 4].visits[child % 4]; }
-  Move move_of(std::uint32_t child) const { return groups_[child / 4].move[child % 4]; }
-  std::uint32_t node_of(std::uint32_t child) const { return groups_[child / 4].node[child % 4]; }
+  static Header header_of(const Group& first) { return std::bit_cast<Header>(first.visits[0]); }
+  static void set_header(Group& first, Header header) { first.visits[0] = std::bit_cast<std::int32_t>(header); }
+
+  static void set_next(Group& first, Header header, Next next) {
+    header.next = next.index;
+    first.prior[0] = next.prior;
+    set_header(first, header);
+  }
+
+  // Of a child, whose number is four times that of its group, plus its lane; never 0, the lane of a header.
+  float value_at(std::uint32_t child) const { return group_at(child / 4)->value[child % 4]; }
+  int visits_of(std::uint32_t child) const { return group_at(child / 4)->visits[child % 4]; }
+  float prior_of(std::uint32_t child) const { return decode_prior(group_at(child / 4)->prior[child % 4]); }
+  Move move_of(std::uint32_t child) const { return group_at(child / 4)->move[child % 4]; }
+  std::uint32_t node_of(std::uint32_t child) const { return group_at(child / 4)->node[child % 4]; }
 
   // Of a node with its priors, which are padded with kTaken to whole vectors.
-  static std::size_t node_bytes(std::size_t priors) { return sizeof(Node) + (priors + 3) / 4 * 4 * sizeof(PriorCode); }
-
-  // Room for more at the end of an arena; beyond what was set aside it grows by an eighth.
-  template <class T>
-  static void extend(std::vector<T>& arena, std::size_t more) {
-    const std::size_t size = arena.size() + more;
-    if (size > arena.capacity()) arena.reserve(size + size / 8);
-    arena.resize(size);
+  static constexpr std::size_t node_lines(std::size_t priors) {
+    return (sizeof(Node) + (priors + 3) / 4 * 4 * sizeof(PriorCode) + sizeof(Arena::Line) - 1) / sizeof(Arena::Line);
   }
 
   // The root's child by this move; 0: none yet.
   std::uint32_t root_child(Move move) const {
-    const Node& root = node_at(root_);
-    for (std::uint32_t child = 4 * root.groups; child < 4 * root.groups + root.opened; ++child)
+    if (root_visits_ < 2) return 0;
+    const std::uint32_t first = 4 * root_ + 1, end = first + header_of(*group_at(root_)).opened;
+    for (std::uint32_t child = first; child < end; ++child)
       if (move_of(child) == move) return child;
     return 0;
   }
 
   void clear() {
-    nodes_.clear();
-    groups_.resize(1);  // group 0 is nobody's: child 0 means none
-    std::fill(std::begin(free_blocks_), std::end(free_blocks_), 0u);
+    for (const std::uint32_t chunk : chunks_) arena_.give_back(chunk);
+    chunks_.clear();
+    next_line_ = lines_left_ = 0;
+    std::fill(std::begin(free_blocks_), std::end(free_blocks_), kNone);
     root_visits_ = 0;
     root_value_ = 0.0f;
     node_count_ = 0;
     depth_ = 0;
+    walk_ = {};
   }
 
-  // The child with the greatest mean + scale * prior / (1 + visits); of equals, the one opened first. Four at a time.
-  Choice best_child(const Node& node, float scale) const {
+  // That many lines on end, 64 at most.
+  std::uint32_t take_lines(std::uint32_t count) {
+    if (count == 1 && free_blocks_[0] != kNone)
+      return std::exchange(free_blocks_[0], group_at(free_blocks_[0])->node[0]);
+    if (lines_left_ < count) {
+      for (; lines_left_ > 0; --lines_left_) give_back(next_line_++, 0);
+      next_line_ = chunks_.emplace_back(arena_.take());
+      lines_left_ = Arena::kChunk;
+    }
+    lines_left_ -= count;
+    return std::exchange(next_line_, next_line_ + count);
+  }
+
+  void give_back(std::uint32_t block, int size_class) {
+    Group* group = new (arena_.at(block)) Group;
+    group->node[0] = std::exchange(free_blocks_[size_class], block);
+  }
+
+  // The child with the greatest mean + scale * prior / (1 + visits); of equals, the one opened first. Four at a time. The
+  // header, as a child, is worth -infinity, or is no number.
+  static Choice best_child(const Group* group, int opened, float scale) {
     constexpr float kNone = -std::numeric_limits<float>::infinity();
     Floats best = {kNone, kNone, kNone, kNone};
     Ints best_index = {}, index = {0, 1, 2, 3};
-    const Group* group = &groups_[node.groups];
-    for (int left = node.opened; left > 0; left -= 4, ++group, index += 4) {
+    for (int left = opened + 1; left > 0; left -= 4, ++group, index += 4) {
       Floats value;
       Ints visits;
       Codes codes;
@@ -325,10 +392,11 @@ class Tree {
     return {most[0], first[0]};
   }
 
-  bool open_leaf(const Node& node) {
-    leaf_.parent = walk_.node;
+  bool open_leaf() {
+    const Node& node = node_at(walk_.at);
     leaf_.fresh = true;
-    leaf_.move = static_cast<Move>(nth(game_.legal(node.position), node.next));
+    const int next = walk_.opening == kNone ? node.next : header_of(*group_at(walk_.opening)).next;
+    leaf_.move = static_cast<Move>(nth(game_.legal(node.position), next));
     leaf_.position = game_.play(node.position, leaf_.move);
     leaf_.moves = game_.legal(leaf_.position);
     leaf_.same_side = false;
@@ -346,136 +414,152 @@ class Tree {
   }
 
   std::uint32_t add_node(const Position& position, int moves, std::span<const float> priors) {
-    const std::size_t offset = nodes_.size();
-    extend(nodes_, node_bytes(priors.size()));
-    Node& node = *new (&nodes_[offset]) Node{
-        position,      0, encode_prior(1.0f / static_cast<float>(moves)), 0, static_cast<std::uint8_t>(moves), 0, 0,
-        priors.empty()};
-    if (!priors.empty()) {
-      store_priors(node, priors);
-      find_next(node);
-    }
+    const std::uint32_t line = take_lines(static_cast<std::uint32_t>(node_lines(priors.size())));
+    std::byte* memory = arena_.at(line);
+    Next next{encode_prior(1.0f / static_cast<float>(moves)), 0};
+    if (!priors.empty()) next = store_priors(priors, memory + sizeof(Node));
+    new (memory) Node{position, next.prior, next.index, static_cast<std::uint8_t>(moves), priors.empty()};
     ++node_count_;
-    return static_cast<std::uint32_t>(offset / 8);
+    return line;
   }
+
+  // Of the moves of a node without a child, the one with the greatest prior; of equals, the first. Each is compared as one word:
+  // its code above, the complement of its index below.
+  class Greatest {
+   public:
+    void add(Codes four) {
+      const Words4 word = __builtin_convertvector(four, Words4) << 16 | complement_;
+      best_ = word > best_ ? word : best_;
+      complement_ -= 4;
+    }
+    Next next() const {
+      const auto across = [](Words4 x, Words4 y) { return x > y ? x : y; };
+      Words4 best = across(best_, __builtin_shufflevector(best_, best_, 2, 3, 0, 1));
+      best = across(best, __builtin_shufflevector(best, best, 1, 0, 3, 2));
+      return {static_cast<PriorCode>(best[0] >> 16), static_cast<std::uint8_t>(0xffffu - (best[0] & 0xffffu))};
+    }
+
+   private:
+    Words4 best_ = {}, complement_ = {0xffff, 0xfffe, 0xfffd, 0xfffc};
+  };
 
   // Stores the priors of a new node, four at a time.
-  static void store_priors(Node& node, std::span<const float> priors) {
-    PriorCode* to = priors_of(node);
-    const int moves = node.moves;
-    for (int i = 0; i < moves; i += 4, to += 4) {
-      Floats prior = {};
-      for (int lane = 0; lane < 4; ++lane)
-        if (i + lane < moves) prior[lane] = priors[static_cast<std::size_t>(i + lane)];
-      Codes codes;
-      for (int lane = 0; lane < 4; ++lane) codes[lane] = i + lane < moves ? encode_prior(prior[lane]) : kTaken;
+  static Next store_priors(std::span<const float> priors, std::byte* to) {
+    Greatest greatest;
+    for (std::size_t i = 0; i < priors.size(); i += 4, to += sizeof(Codes)) {
+      Codes codes = {};
+      for (std::size_t lane = 0; lane < 4; ++lane)
+        if (i + lane < priors.size()) codes[lane] = encode_prior(priors[i + lane]);
       __builtin_memcpy(to, &codes, sizeof(codes));
+      greatest.add(codes);
     }
+    return greatest.next();
   }
 
-  // Finds the greatest prior without a child; of equals, the first. `taken` is the index of one that counts no more, or -1.
-  // Each is compared as one word: its code above, the complement of its index below.
-  static void find_next(Node& node, int taken = -1) {
+  // The move to be opened next; the one of index `taken` has a child by now (-1: none has anew).
+  static Next next_of(Node& node, int taken = -1) {
+    Greatest greatest;
     const PriorCode* priors = priors_of(node);
-    Words4 best = {}, complement = {0xffff, 0xfffe, 0xfffd, 0xfffc};
-    const std::uint32_t without = 0xffffu - static_cast<std::uint32_t>(taken);
-    for (int left = node.moves; left > 0; left -= 4, priors += 4, complement -= 4) {
+    Codes index = {0, 1, 2, 3};
+    for (int left = node.moves; left > 0; left -= 4, priors += 4, index += 4) {
       Codes codes;
       __builtin_memcpy(&codes, priors, sizeof(codes));
-      Words4 word = __builtin_convertvector(codes, Words4) << 16 | complement;
-      word = complement == without ? Words4{} : word;
-      best = word > best ? word : best;
+      greatest.add(index == static_cast<PriorCode>(taken) ? Codes{} : codes);
     }
-    const auto across = [](Words4 x, Words4 y) { return x > y ? x : y; };
-    best = across(best, __builtin_shufflevector(best, best, 2, 3, 0, 1));
-    best = across(best, __builtin_shufflevector(best, best, 1, 0, 3, 2));
-    node.next_prior = static_cast<PriorCode>(best[0] >> 16);
-    node.next = static_cast<std::uint8_t>(0xffffu - (best[0] & 0xffffu));
     if (taken >= 0) priors_of(node)[taken] = kTaken;
+    return greatest.next();
   }
 
   // Opens the walk's leaf as a child of its parent and ends the path there.
   void add_child(std::uint32_t reference) {
-    Node& parent = node_at(leaf_.parent);
-    if (parent.capacity == 0 || parent.opened == 4 << (parent.capacity - 1)) grow_children(parent);
-    const std::uint32_t child = 4 * parent.groups + parent.opened++;
-    Group& group = groups_[child / 4];
+    const std::uint32_t groups = room_for_child();
+    Node& parent = node_at(walk_.at);
+    Group& first = *group_at(groups);
+    Header header = header_of(first);
+    const std::uint32_t child = 4 * groups + ++header.opened;
+    Group& group = *group_at(child / 4);
     group.value[child % 4] = 0.0f;
     group.visits[child % 4] = 0;
-    group.prior[child % 4] = parent.next_prior;
+    group.prior[child % 4] = first.prior[0];
     group.move[child % 4] = leaf_.move;
     group.node[child % 4] = reference;
-    if (parent.uniform) {
-      ++parent.next;
-    } else {
-      find_next(parent, parent.next);
-    }
+    set_next(first, header,
+             parent.uniform ? Next{parent.next_prior, static_cast<std::uint8_t>(header.next + 1)}
+                            : next_of(parent, header.next));
     path_[depth_++] = child | (reference & kSameSide);
   }
 
-  void grow_children(Node& parent) {
-    const std::uint32_t block = new_block(parent.capacity);
-    if (parent.capacity > 0) {
-      const int size = 1 << (parent.capacity - 1);
-      std::copy_n(&groups_[parent.groups], size, &groups_[block]);
-      groups_[parent.groups].node[0] = free_blocks_[parent.capacity - 1];
-      free_blocks_[parent.capacity - 1] = parent.groups;
+  // The groups of the node to be opened, where there is a place for one more child.
+  std::uint32_t room_for_child() {
+    const std::uint32_t before = walk_.opening;
+    if (before == kNone) {
+      const std::uint32_t groups = new_block(0);
+      const Node& node = node_at(walk_.at);
+      Group& first = *group_at(groups);
+      set_header(first, {0, node.next, node.moves, 0});
+      first.prior[0] = node.next_prior;
+      first.node[0] = walk_.at;
+      return lead_to(groups);
     }
-    parent.groups = block;
-    ++parent.capacity;
+    Header header = header_of(*group_at(before));
+    const int size = 1 << header.size_class;
+    if (header.opened + 1 < 4 * size) return before;
+    const std::uint32_t groups = new_block(header.size_class + 1);
+    std::copy_n(group_at(before), size, group_at(groups));
+    give_back(before, header.size_class++);
+    set_header(*group_at(groups), header);
+    return lead_to(groups);
+  }
+
+  // What led to the node that the path ends at leads to these groups.
+  std::uint32_t lead_to(std::uint32_t groups) {
+    if (depth_ == 0) return root_ = groups;
+    const std::uint32_t child = path_[depth_ - 1] & ~kSameSide;
+    group_at(child / 4)->node[child % 4] = groups | (path_[depth_ - 1] & kSameSide);
+    return groups;
   }
 
   // A block of 2^size_class groups without children.
   std::uint32_t new_block(int size_class) {
-    static constexpr float kNone = -std::numeric_limits<float>::infinity();
+    static constexpr float kWorst = -std::numeric_limits<float>::infinity();
     std::uint32_t block = free_blocks_[size_class];
-    const std::size_t size = std::size_t{1} << size_class;
-    if (block != 0) {
-      free_blocks_[size_class] = groups_[block].node[0];
-    } else {
-      block = static_cast<std::uint32_t>(groups_.size());
-      extend(groups_, size);
-    }
-    std::fill_n(&groups_[block], size, Group{{kNone, kNone, kNone, kNone}, {}, {}, {}, {}});
+    if (block != kNone)
+      free_blocks_[size_class] = group_at(block)->node[0];
+    else
+      block = take_lines(1u << size_class);
+    std::fill_n(group_at(block), 1 << size_class, Group{{kWorst, kWorst, kWorst, kWorst}, {}, {}, {}, {}});
     return block;
   }
 
-  std::uint32_t copy_subtree(const Tree& from, std::uint32_t offset) {
-    const Node& node = from.node_at(offset);
-    const std::size_t bytes = node_bytes(node.uniform ? 0 : node.moves);
-    const std::size_t copy = nodes_.size();
-    extend(nodes_, bytes);
-    std::copy_n(&from.nodes_[8 * std::size_t{offset}], bytes, &nodes_[copy]);
+  std::uint32_t copy_node(std::uint32_t from) {
+    const std::size_t lines = node_lines(node_at(from).uniform ? 0 : node_at(from).moves);
+    const std::uint32_t to = take_lines(static_cast<std::uint32_t>(lines));
+    std::copy_n(arena_.at(from), lines * sizeof(Arena::Line), arena_.at(to));
     ++node_count_;
-    const auto copied = static_cast<std::uint32_t>(copy / 8);
-    if (node.capacity == 0) return copied;
-    const std::uint32_t block = new_block(node.capacity - 1);
-    std::copy_n(&from.groups_[node.groups], (node.opened + 3) / 4, &groups_[block]);
-    node_at(copied).groups = block;
-    for (std::uint32_t child = 4 * block; child < 4 * block + node.opened; ++child) {
-      const std::uint32_t reference = node_of(child);
-      if (reference == kOver) continue;
-      const std::uint32_t moved = copy_subtree(from, reference & ~kSameSide);
-      groups_[child / 4].node[child % 4] = moved | (reference & kSameSide);
-    }
-    return copied;
+    return to;
   }
 
-  void swap_contents(Tree& other) {
-    nodes_.swap(other.nodes_);
-    groups_.swap(other.groups_);
-    std::swap(free_blocks_, other.free_blocks_);
-    std::swap(root_position_, other.root_position_);
-    std::swap(root_, other.root_);
-    std::swap(root_visits_, other.root_visits_);
-    std::swap(root_value_, other.root_value_);
-    std::swap(node_count_, other.node_count_);
+  std::uint32_t copy_subtree(std::uint32_t from, int visits) {
+    if (visits == 1) return copy_node(from);
+    const Header header = header_of(*group_at(from));
+    const std::uint32_t to = new_block(header.size_class);
+    std::copy_n(group_at(from), header.opened / 4 + 1, group_at(to));
+    const std::uint32_t node = copy_node(group_at(from)->node[0]);
+    group_at(to)->node[0] = node;
+    for (std::uint32_t child = 4 * to + 1; child <= 4 * to + header.opened; ++child) {
+      const std::uint32_t reference = node_of(child);
+      if (reference == kOver) continue;
+      const std::uint32_t moved = copy_subtree(reference & ~kSameSide, visits_of(child));
+      group_at(child / 4)->node[child % 4] = moved | (reference & kSameSide);
+    }
+    return to;
   }
 
   const G& game_;
+  Arena& arena_;
   const PuctOptions options_;
-  std::vector<std::byte> nodes_;
-  std::vector<Group> groups_;
+  std::vector<std::uint32_t> chunks_;
+  std::uint32_t next_line_ = 0, lines_left_ = 0;  // of the last chunk
   std::uint32_t free_blocks_[kClasses];
   Position root_position_{};
   std::uint32_t root_ = 0;

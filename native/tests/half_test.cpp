@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <utility>
+#include <vector>
 
 using namespace rlscout;
 
@@ -37,4 +40,20 @@ TEST_CASE("so it is where the processor cannot convert") {
   static_assert(Half{0x7bff} == 65504.0f);
   static_assert(Half{0x7c00} == std::numeric_limits<float>::infinity());
   static_assert(Half{0x7e00} != Half{0x7e00});
+}
+
+TEST_CASE("weights that are surely good are finite and not negative") {
+  const auto all = [](auto weight, auto bad) {
+    std::vector<decltype(weight)> weights(67, weight);
+    CHECK(surely_good(weights.data(), weights.data() + weights.size()));
+    for (const std::size_t at : {0, 31, 66}) {
+      std::swap(weights[at], bad);
+      CHECK(!surely_good(weights.data(), weights.data() + weights.size()));
+      std::swap(weights[at], bad);
+    }
+  };
+  for (const float good : {0.0f, 0x1p-140f, 0.25f, 3e38f})
+    for (const float bad : {-1.0f, -0x1p-140f, std::numeric_limits<float>::infinity(), std::nanf("")}) all(good, bad);
+  for (const std::uint16_t good : {0x0000, 0x0001, 0x3400, 0x7bff})
+    for (const std::uint16_t bad : {0xbc00, 0x8001, 0x7c00, 0x7e00, 0xfe00}) all(Half{good}, Half{bad});
 }

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <vector>
 
+#include "core/arena.h"
 #include "core/hash.h"
 #include "games/mnk/mnk.h"
 #include "games/othello/othello.h"
@@ -50,7 +51,8 @@ void check_means(const Tree<G>& tree, float first_value) {
 
 template <Game G>
 void check_tree(const G& game) {
-  Tree<G> tree(game, {1.5f, 0.2f, 0.1f}, 8);  // fewer nodes than will be: the arenas must grow
+  Arena arena(0);  // it must grow, and move
+  Tree<G> tree(game, {1.5f, 0.2f, 0.1f}, arena);
   tree.reset(game.initial());
   CHECK(!tree.has_root());
   for (int i = 0; i <= 700; ++i) simulate(game, tree);
@@ -71,14 +73,15 @@ TEST_CASE("visits add up and means are means") {
 
 TEST_CASE("a subtree that is kept is the tree it was") {
   const othello::Othello<6> game;
-  Tree<othello::Othello<6>> tree(game, {}, 8), scratch(game, {}, 8);
+  Arena arena(0);
+  Tree<othello::Othello<6>> tree(game, {}, arena);
   tree.reset(game.initial());
   for (int i = 0; i <= 500; ++i) simulate(game, tree);
   const auto moves = tree.root_moves();
   const RootMove best =
       *std::max_element(moves.begin(), moves.end(), [](auto& a, auto& b) { return a.visits < b.visits; });
   const auto next = game.play(game.initial(), best.move);
-  tree.advance(best.move, next, scratch);
+  tree.advance(best.move, next);
   CHECK(tree.root_position() == next);
   CHECK(tree.simulations() == best.visits - 1);
   CHECK(tree.root_value() == -best.value);
@@ -86,7 +89,7 @@ TEST_CASE("a subtree that is kept is the tree it was") {
   check_means(tree, fake_value(game.key(next)));
 
   // It goes on as a tree would that was grown from this root alone: the walks below a node depend on nothing above it.
-  Tree<othello::Othello<6>> anew(game, {}, 8);
+  Tree<othello::Othello<6>> anew(game, {}, arena);
   anew.reset(next);
   for (int i = 0; i < best.visits + 300; ++i) simulate(game, anew);
   for (int i = 0; i < 300; ++i) simulate(game, tree);
@@ -100,10 +103,11 @@ TEST_CASE("a subtree that is kept is the tree it was") {
 
 TEST_CASE("a move that was never tried starts anew") {
   const TicTacToe game;
-  Tree<TicTacToe> tree(game, {}, 8), scratch(game, {}, 8);
+  Arena arena(0);
+  Tree<TicTacToe> tree(game, {}, arena);
   tree.reset(game.initial());
   const auto next = game.play(game.initial(), 4);
-  tree.advance(4, next, scratch);
+  tree.advance(4, next);
   CHECK(!tree.has_root());
   CHECK(tree.root_position() == next);
   simulate(game, tree);
@@ -113,7 +117,8 @@ TEST_CASE("a move that was never tried starts anew") {
 TEST_CASE("noise mixes the priors of tried and untried moves") {
   const othello::Othello<8> game;
   for (const bool uniform : {false, true}) {
-    Tree<othello::Othello<8>> tree(game, {}, 8);
+    Arena arena(0);
+    Tree<othello::Othello<8>> tree(game, {}, arena);
     tree.reset(game.initial());
     if (uniform) {
       tree.start_walk();
@@ -142,7 +147,8 @@ TEST_CASE("a finished game is worth exactly its score") {
   // O O -
   // - - -
   const TicTacToe game;
-  Tree<TicTacToe> tree(game, {}, 8);
+  Arena arena(0);
+  Tree<TicTacToe> tree(game, {}, arena);
   tree.reset({0b000'000'011, 0b000'011'000});
   for (int i = 0; i <= 400; ++i) simulate(game, tree);
   for (const RootMove& move : tree.root_moves())
@@ -150,4 +156,30 @@ TEST_CASE("a finished game is worth exactly its score") {
       CHECK(move.value == 1.0f);
       CHECK(move.visits > 300);
     }
+}
+
+TEST_CASE("a tree gives back what it does not need") {
+  const othello::Othello<8> game;
+  Arena arena(0);
+  Tree<othello::Othello<8>> tree(game, {}, arena);
+  std::uint32_t greatest[4] = {};
+  auto position = game.initial();
+  tree.reset(position);
+  for (int ply = 0; ply < 24; ++ply) {
+    while (tree.simulations() < 400) simulate(game, tree);
+    const auto moves = tree.root_moves();
+    const RootMove best =
+        *std::max_element(moves.begin(), moves.end(), [](auto& a, auto& b) { return a.visits < b.visits; });
+    position = game.play(position, best.move);
+    REQUIRE(game.phase(position) == Phase::kMove);
+    tree.advance(best.move, position);
+    const std::uint32_t chunk = arena.take();
+    arena.give_back(chunk);
+    greatest[ply / 6] = std::max(greatest[ply / 6], chunk);
+  }
+  CHECK(greatest[3] < 2 * greatest[0] + 10 * Arena::kChunk);
+  const std::size_t bytes = tree.bytes();
+  tree.reset(position);
+  CHECK(tree.bytes() < bytes);
+  CHECK(tree.nodes() == 0);
 }
