@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "core/hash.h"
@@ -117,4 +119,18 @@ TEST_CASE("a pool does every part and hands on what was thrown") {
                   std::invalid_argument);
   pool.run([&](int) { ++sum; });
   CHECK(sum == 603);
+}
+
+TEST_CASE("a pool wakes its threads after any pause, and waits for the slow") {
+  WorkerPool pool(3);
+  int done[3] = {};  // plain: what a part wrote in one round it and the caller read in the next
+  for (int round = 0; round < 40; ++round) {
+    const std::chrono::microseconds pause(round % 8 * 20);  // around the time for which threads look out
+    std::this_thread::sleep_for(pause);
+    pool.run([&](int part) {
+      if (part == round % 3) std::this_thread::sleep_for(pause);
+      ++done[part];
+    });
+    for (const int count : done) CHECK(count == round + 1);
+  }
 }
