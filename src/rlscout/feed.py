@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from rlscout.games import Game
 from rlscout.inference import Answer, Evaluator, Heads, QueuedEvaluator
+from rlscout.network import U64
 
 if TYPE_CHECKING:
     from rlscout._native import BatchedSearch
@@ -26,6 +28,10 @@ class Feed:
         self.positions = np.zeros((batch, 2 * game.words), np.uint64)
         self.legal = np.zeros((batch, game.words), np.uint64)
         self.under_way: Answer | None = None
+        self.waited = 0.0
+        """Seconds in which the search had nothing to do."""
+        self.evaluating = 0.0
+        """Seconds that an evaluator without a queue took."""
 
     def gather(self, evaluator: Evaluator | None, pool: Executor | None = None) -> int:
         """Advances the search and hands its leaves to the evaluator (in `pool`, where given); returns their number."""
@@ -36,18 +42,28 @@ class Feed:
             raise ValueError(f"player {self.player} of this search waits for a network, and none was given")
         positions, legal = self.positions[:count], self.legal[:count]
         if pool is None:
-            self._back_up(evaluator.evaluate(positions, legal))
+            heads = self._evaluate(evaluator, positions, legal)
+            self.waited = self.evaluating
+            self._back_up(heads)
         elif isinstance(evaluator, QueuedEvaluator):
             self.under_way = _Submitted(pool.submit(evaluator.submit, positions, legal))
         else:
-            self.under_way = pool.submit(evaluator.evaluate, positions, legal)
+            self.under_way = pool.submit(self._evaluate, evaluator, positions, legal)
         return count
 
     def scatter(self) -> None:
         """Backs up the evaluation under way, if there is one."""
         if self.under_way is not None:
+            begin = time.perf_counter()
             heads, self.under_way = self.under_way.result(), None
+            self.waited += time.perf_counter() - begin
             self._back_up(heads)
+
+    def _evaluate(self, evaluator: Evaluator, positions: U64, legal: U64) -> Heads:
+        begin = time.perf_counter()
+        heads = evaluator.evaluate(positions, legal)
+        self.evaluating += time.perf_counter() - begin
+        return heads
 
     def _back_up(self, heads: Heads) -> None:
         self.search.scatter(self.player, heads.policy, heads.value)

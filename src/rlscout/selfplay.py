@@ -22,13 +22,13 @@ import numpy as np
 from rlscout.config import Config, device_of
 from rlscout.feed import Feed
 from rlscout.games import Game, game
-from rlscout.inference import Evaluator, make_evaluator
+from rlscout.inference import Evaluator, QueuedEvaluator, make_evaluator
 from rlscout.network import load_network
 from rlscout.process import Every, patiently
 from rlscout.storage import GameSamples, Metric, Store
 
 if TYPE_CHECKING:
-    from rlscout._native import BatchedSearch, FinishedGames, SearchCounters, SearchOptions
+    from rlscout._native import FinishedGames, SearchCounters, SearchOptions
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def _play(
         for index in range(settings.searches)
     ]
     feeds = [Feed(played, search, 0, settings.batch) for search in searches]
-    meter = Meter(searches, settings.report_seconds, f"selfplay.{name.rpartition('.')[0]}")
+    meter = Meter(feeds, settings.report_seconds, f"selfplay.{name.rpartition('.')[0]}")
     finished = 0
     with ThreadPoolExecutor(1, "evaluator") as pool:
         while not stopping.is_set():
@@ -108,9 +108,9 @@ def _play(
                 if len(games["game"]):
                     finished += len(games["game"])
                     uploader.put(samples_of(games, f"{name}.{first_game}.{index}", model))
-            uploader.report(meter.read())
+            uploader.report(meter.read(evaluator))
             while watch.resting and not stopping.wait(0.1):
-                uploader.report(meter.read())
+                uploader.report(meter.read(evaluator))
             if total_games and first_game + finished >= total_games:
                 break
             newest, other = watch.newest()
@@ -182,7 +182,7 @@ def samples_of(games: FinishedGames, name: str, model: int) -> list[GameSamples]
 
 
 class Meter:
-    """Speeds between two reports, from the counters of the searches."""
+    """Speeds between two reports, from the counters of the searches; and how long each side had nothing to do."""
 
     NAMES: tuple[Literal["simulations", "evaluations", "known", "rollouts", "moves", "games"], ...] = (
         "simulations",
@@ -193,18 +193,31 @@ class Meter:
         "games",
     )
 
-    def __init__(self, searches: list[BatchedSearch], seconds: float, source: str) -> None:
-        self.searches, self.due, self.source = searches, Every(seconds), source
+    def __init__(self, feeds: list[Feed], seconds: float, source: str) -> None:
+        self.feeds, self.due, self.source = feeds, Every(seconds), source
         self.log_due = Every(LOG_SECONDS)
         self.before = self._sum()
         self.time = time.monotonic()
+        self.evaluator: Evaluator | None = None
+        self.waited = self.busy = 0.0
 
     def _sum(self) -> dict[str, int]:
-        counters: list[SearchCounters] = [search.counters() for search in self.searches]
+        counters: list[SearchCounters] = [feed.search.counters() for feed in self.feeds]
         return {name: sum(c[name] for c in counters) for name in self.NAMES}
 
-    def read(self) -> list[Metric]:
-        """Empty until a report is due."""
+    def _idle(self, evaluator: Evaluator, seconds: float) -> dict[str, float]:
+        """Shares of these seconds since the last call."""
+        waited = sum(feed.waited for feed in self.feeds)
+        busy = sum(feed.evaluating for feed in self.feeds)
+        if isinstance(evaluator, QueuedEvaluator):
+            busy = evaluator.busy_seconds
+            self.busy = self.busy if evaluator is self.evaluator else 0.0
+        idle = {"search_idle": (waited - self.waited) / seconds, "evaluator_idle": 1.0 - (busy - self.busy) / seconds}
+        self.evaluator, self.waited, self.busy = evaluator, waited, busy
+        return {name: min(max(share, 0.0), 1.0) for name, share in idle.items()}
+
+    def read(self, evaluator: Evaluator | None) -> list[Metric]:
+        """Empty until a report is due. `evaluator`: that of the searches; None: rollouts."""
         if not self.due():
             return []
         now, counters = time.monotonic(), self._sum()
@@ -213,6 +226,8 @@ class Meter:
         self.before, self.time = counters, now
         asked, known = made["evaluations"], made.pop("known")
         values = {f"{name}_per_second": made[name] / seconds for name in made}
+        if evaluator is not None:
+            values |= self._idle(evaluator, seconds)
         if self.log_due():
             log.info(
                 "%s", ", ".join(f"{made[name] / seconds:,.0f} {name}/s" for name in made if made[name]) or "resting"

@@ -11,6 +11,9 @@ from networks import flat_network
 
 from rlscout.config import load
 from rlscout.games import Position, game
+from rlscout.inference import Answer, Heads
+from rlscout.inference.hashed import HashedEvaluator
+from rlscout.network import U64
 from rlscout.selfplay import selfplay
 from rlscout.storage import SampleBatch, open_store
 
@@ -58,3 +61,58 @@ def test_the_best_network_plays(tmp_path: Path) -> None:
         samples = play(tmp_path, 4, **{"selfplay.searches": searches})
     assert set(samples.produced_by_model.tolist()) == {1}
     assert Position(game("tictactoe"), samples.positions[0], True).empties == 9
+
+
+class Queued(HashedEvaluator):
+    """Answers each batch when it is waited for, and not before."""
+
+    def __init__(self) -> None:
+        super().__init__(9)
+        self.under_way, self.busy_seconds = 0, 0.0
+
+    def submit(self, positions: U64, legal: U64) -> Answer:
+        heads = self.evaluate(positions, legal)
+        self.under_way += 1
+
+        queue = self
+
+        class Waiting:
+            def result(self) -> Heads:
+                queue.under_way -= 1
+                queue.busy_seconds += 1e-6
+                return heads
+
+        return Waiting()
+
+
+@pytest.mark.parametrize("searches", [1, 3])
+def test_an_evaluator_with_a_queue_plays_the_same_games(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, searches: int
+) -> None:
+    found = []
+    for evaluator in (HashedEvaluator(9), queue := Queued()):
+        monkeypatch.setattr("rlscout.selfplay.make_evaluator", lambda *_, chosen=evaluator, **__: chosen)
+        folder = tmp_path / type(evaluator).__name__
+        with open_store(folder, "mnk:3,3,3") as store:
+            store.set_evaluation(store.add_model("one", flat_network("tictactoe"), 0, 1, {}), "+")
+        found.append(play(folder, 12, **{"selfplay.searches": str(searches), "selfplay.report_seconds": "0.01"}))
+    assert queue.under_way == 0
+    visits = [sorted((played.games[i], played.visits[i].tolist()) for i in range(len(played.ids))) for played in found]
+    first = {game for game, _ in visits[0]} & {game for game, _ in visits[1]}
+    assert len(first) >= 12
+    assert [pair for pair in visits[0] if pair[0] in first] == [pair for pair in visits[1] if pair[0] in first]
+
+
+def test_who_waits_for_whom_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one search, one of both always waits for the other."""
+    monkeypatch.setattr("rlscout.selfplay.make_evaluator", lambda *_, **__: HashedEvaluator(9))
+    with open_store(tmp_path, "mnk:3,3,3") as store:
+        store.set_evaluation(store.add_model("one", flat_network("tictactoe"), 0, 1, {}), "+")
+    play(tmp_path, 60, **{"selfplay.simulations": "400", "selfplay.lead": "0", "selfplay.report_seconds": "0.01"})
+    with open_store(tmp_path, "mnk:3,3,3") as store:
+        search, evaluator = (
+            [metric.value for metric in store.read_metrics(name)] for name in ("search_idle", "evaluator_idle")
+        )
+    assert len(search) > 0
+    assert all(0.0 < share < 1.0 for share in search)
+    assert [a + b for a, b in zip(search, evaluator, strict=True)] == pytest.approx([1.0] * len(search), abs=1e-6)

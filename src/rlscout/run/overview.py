@@ -89,7 +89,7 @@ class Overview:
             best_text = f"model {best}" if best else "rollouts"
             models_text = f"{len(models) - 1} made, {len(promoted)} promoted, best: {best_text}"
         self.found = {
-            "self-play": _speed(value, best > 0),
+            "self-play": _speed(value),
             "samples": samples,
             "training": training,
             "models": models_text,
@@ -104,12 +104,12 @@ def _together(name: str, values: list[float]) -> float:
     return sum(values)
 
 
-def _speed(value: dict[str, float], network: bool) -> str:
+def _speed(value: dict[str, float]) -> str:
     if "moves_per_second" not in value:
         return ""
     if value["moves_per_second"] < 0.5:
         return "rests until training catches up"
-    name = "evaluations" if network else "rollouts"
+    name = "evaluations" if value.get("evaluations_per_second") else "rollouts"
     text = f"{value['moves_per_second']:.0f} moves/s, {value.get(f'{name}_per_second', 0.0):,.0f} {name}/s"
     if "ms_per_move" in value and "us_per_simulation" in value:
         text += f" ({value['ms_per_move']:.1f} ms a move, {value['us_per_simulation']:.1f} us a simulation)"
