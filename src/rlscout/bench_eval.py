@@ -104,6 +104,8 @@ def _timed(evaluator: Evaluator, positions: U64, legal: U64, seconds: float) -> 
 
 def evaluate_for(evaluator: Evaluator, positions: U64, legal: U64, seconds: float) -> int:
     """The same batch again and again for so long, at least once; returns how often. A queue is kept filled."""
+    if isinstance(evaluator, QueuedEvaluator):
+        positions, legal = (_copied(boards, evaluator.array(*boards.shape)) for boards in (positions, legal))
     rounds, begin = 0, time.perf_counter()
     under_way: deque[Answer] = deque()
     while rounds == 0 or time.perf_counter() - begin < seconds:
@@ -117,6 +119,11 @@ def evaluate_for(evaluator: Evaluator, positions: U64, legal: U64, seconds: floa
     for answer in under_way:
         answer.result()
     return rounds
+
+
+def _copied(boards: U64, to: U64) -> U64:
+    to[:] = boards
+    return to
 
 
 def random_network(header: Header, biases: bool = True, seed: int = 1) -> Network:

@@ -228,6 +228,9 @@ class _TimedQueue(_Timed):
     def busy_seconds(self) -> float:
         return self.queue.busy_seconds
 
+    def array(self, *shape: int) -> U64:
+        return self.queue.array(*shape)
+
     def submit(self, positions: U64, legal: U64) -> Answer:
         self._note(positions, legal)
         size = positions.nbytes + legal.nbytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,8 @@ class Feed:
         self.search, self.player = search, player
         self.positions = np.zeros((batch, 2 * game.words), np.uint64)
         self.legal = np.zeros((batch, game.words), np.uint64)
+        self.queued = False
+        """Whether the arrays are of an evaluator with a queue."""
         self.under_way: Answer | None = None
         self.waited = 0.0
         """Seconds in which the search had nothing to do."""
@@ -34,7 +36,11 @@ class Feed:
         """Seconds that an evaluator without a queue took."""
 
     def gather(self, evaluator: Evaluator | None, pool: Executor | None = None) -> int:
-        """Advances the search and hands its leaves to the evaluator (in `pool`, where given); returns their number."""
+        """Advances the search and hands its leaves to the evaluator; returns their number. With `pool`, they are under way when this
+        returns: in the pool, or in the evaluator's own queue."""
+        if isinstance(evaluator, QueuedEvaluator) and not self.queued:
+            self.positions, self.legal = (evaluator.array(*boards.shape) for boards in (self.positions, self.legal))
+            self.queued = True
         count = self.search.gather(self.player, self.positions, self.legal, GATHER_SECONDS)
         if count == 0:
             return 0
@@ -46,7 +52,7 @@ class Feed:
             self.waited = self.evaluating
             self._back_up(heads)
         elif isinstance(evaluator, QueuedEvaluator):
-            self.under_way = _Submitted(pool.submit(evaluator.submit, positions, legal))
+            self.under_way = evaluator.submit(positions, legal)
         else:
             self.under_way = pool.submit(self._evaluate, evaluator, positions, legal)
         return count
@@ -67,13 +73,3 @@ class Feed:
 
     def _back_up(self, heads: Heads) -> None:
         self.search.scatter(self.player, heads.policy, heads.value)
-
-
-class _Submitted:
-    """An answer that a thread of a pool asks for."""
-
-    def __init__(self, asked: Future[Answer]) -> None:
-        self._asked = asked
-
-    def result(self) -> Heads:
-        return self._asked.result().result()

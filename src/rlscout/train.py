@@ -112,9 +112,12 @@ class Feeder:
         self.received = max(0, self.received - config.window)
         next_poll = 0.0
         while not self.stop.is_set():
-            if time.monotonic() >= next_poll and not self._receive(window):
-                next_poll = time.monotonic() + POLL_SECONDS
             enough = self.received >= config.min_samples and len(window) > 0
+            if (begin := time.monotonic()) >= next_poll:
+                more = self._receive(window)
+                now = time.monotonic()
+                # Where samples flood in, half of the time is left for batches.
+                next_poll = now + (POLL_SECONDS if not more else now - begin if enough else 0.0)
             if not enough or self.drawn + config.batch > config.reuse * self.received:
                 self.stop.wait(max(0.0, next_poll - time.monotonic()))
                 continue

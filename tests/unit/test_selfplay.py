@@ -70,6 +70,9 @@ class Queued(HashedEvaluator):
         super().__init__(9)
         self.under_way, self.busy_seconds = 0, 0.0
 
+    def array(self, *shape: int) -> U64:
+        return np.empty(shape, np.uint64)
+
     def submit(self, positions: U64, legal: U64) -> Answer:
         heads = self.evaluate(positions, legal)
         self.under_way += 1

@@ -51,7 +51,10 @@ class QueuedEvaluator(Evaluator, Protocol):
     """An evaluator that works on its own while batches are made: several may be under way."""
 
     def submit(self, positions: U64, legal: U64) -> Answer:
-        """As `evaluate`, without waiting; the arrays may change as soon as this returns."""
+        """As `evaluate`, without waiting; the arrays must stay as they are until the answer is there."""
+
+    def array(self, *shape: int) -> U64:
+        """From where boards go to the evaluator fastest; any other array will do."""
 
     @property
     def busy_seconds(self) -> float:

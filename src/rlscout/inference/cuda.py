@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Sequence
-from ctypes import c_int, c_void_p
-from functools import cache, partial
+from collections.abc import Callable
+from ctypes import addressof, c_int, c_void_p
+from functools import cache
 from itertools import cycle
 from typing import Any
 
@@ -36,9 +36,11 @@ LEAST_GRAPH = 64
 OLDEST = (8, 0)
 """Compute capability that the fused kernel asks for."""
 
-Run = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Positions [B, 2W] and legal moves [B, W] on the device -> policy [B, S], half precision; value [B], single. Queued on the current
-stream."""
+Run = Callable[[Tensor, Tensor], Tensor]
+"""Positions [B, 2W] and legal moves [B, W] on the device -> as bytes, values [B] in single precision, then policies [B, S] in half.
+Queued on the current stream."""
+Events = tuple[torch.cuda.Event, torch.cuda.Event]
+"""Begin and end of a batch."""
 
 
 class Busy:
@@ -55,18 +57,18 @@ class Busy:
 
 
 class CudaAnswer:
-    """What will have been said of a batch."""
+    """What will have been said of a batch. `events` go back to `free` when it is waited for."""
 
-    def __init__(
-        self, policy: Tensor, value: Tensor, begin: torch.cuda.Event, end: torch.cuda.Event, busy: Busy
-    ) -> None:
-        self._policy, self._value, self._begin, self._end, self._busy = policy, value, begin, end, busy
+    def __init__(self, heads: Tensor, shape: tuple[int, int], busy: Busy, events: Events, free: list[Events]) -> None:
+        self._heads, self._shape, self._busy, self._events, self._free = heads, shape, busy, events, free
 
     def result(self) -> Heads:
         """Waits for it, letting other threads work. The arrays are this answer's own."""
-        self._end.synchronize()
-        self._busy.add(self._begin, self._end)
-        return Heads(self._policy.numpy(), self._value.numpy())
+        self._events[1].synchronize()
+        self._busy.add(*self._events)
+        self._free.append(self._events)
+        heads, values = self._heads.numpy(), 4 * self._shape[0]
+        return Heads(heads[values:].view(np.float16).reshape(self._shape), heads[:values].view(np.float32))
 
 
 class CudaEvaluator:
@@ -75,7 +77,7 @@ class CudaEvaluator:
     Raises ValueError where the fused kernel is asked for and does not fit."""
 
     def __init__(self, network: Network, device: torch.device, kernel: str = "auto") -> None:
-        self._device, self._words = device, -(-network.header.squares // 64)
+        self._device = device
         with torch.cuda.device(device):
             torch.empty(0, device=device)
             run, why_not = (None, "not asked for") if kernel == "graphs" else _fused_run(network, device)
@@ -88,7 +90,8 @@ class CudaEvaluator:
             streams = [_stream(device) for _ in range(1 if run is None else STREAMS)]
             self._busy = Busy()
             torch.cuda.synchronize(device)
-        self._streams = cycle(streams)
+        self._streams, self._squares = cycle(streams), network.header.squares
+        self._events: list[Events] = []
 
     @property
     def busy_seconds(self) -> float:
@@ -97,22 +100,24 @@ class CudaEvaluator:
     def evaluate(self, positions: U64, legal: U64) -> Heads:
         return self.submit(positions, legal).result()
 
+    def array(self, *shape: int) -> U64:
+        """Memory that the device reads by itself."""
+        return torch.empty(shape, dtype=torch.int64, pin_memory=True).numpy().view(np.uint64)
+
     @torch.inference_mode()
     def submit(self, positions: U64, legal: U64) -> CudaAnswer:
-        count, words = legal.shape
-        with torch.cuda.device(self._device), torch.cuda.stream(next(self._streams)):
-            boards = torch.empty(PLANES * count * words, dtype=torch.int64, pin_memory=True)
-            given = boards.numpy().view(np.uint64)
-            given[: positions.size], given[positions.size :] = positions.ravel(), legal.ravel()
-            begin, end = _event(), _event()
-            begin.record()
-            there = boards.to(self._device, non_blocking=True)
-            made = self._run(there[: positions.size].view(count, -1), there[positions.size :].view(count, -1))
-            here = [torch.empty(part.shape, dtype=part.dtype, pin_memory=True) for part in made]
-            for to, part in zip(here, made, strict=True):
-                to.copy_(part, non_blocking=True)
-            end.record()
-        return CudaAnswer(here[0], here[1], begin, end, self._busy)
+        events = self._events.pop() if self._events else (_event(), _event())
+        with torch.cuda.stream(next(self._streams)):
+            events[0].record()
+            made = self._run(self._there(positions), self._there(legal))
+            heads = torch.empty(len(made), dtype=torch.uint8, pin_memory=True)
+            heads.copy_(made, non_blocking=True)
+            events[1].record()
+        return CudaAnswer(heads, (len(legal), self._squares), self._busy, events, self._events)
+
+    def _there(self, boards: U64) -> Tensor:
+        there = torch.empty(boards.shape, dtype=torch.int64, device=self._device)
+        return there.copy_(torch.from_numpy(boards.view(np.int64)), non_blocking=True)
 
 
 def _event() -> torch.cuda.Event:
@@ -132,9 +137,7 @@ def _fused_run(network: Network, device: torch.device) -> tuple[Run | None, str]
     shape = fused(network.header, _shared_bytes(device))
     if shape is None:
         return None, "the board, the tower or its heads are too large"
-    launch = _compiled(shape, device)
-    weights = [torch.from_numpy(part).to(device) for part in shape.weights(network)]
-    return partial(_run_fused, launch, shape, weights), ""
+    return _FusedRun(shape, network, device), ""
 
 
 def _shared_bytes(device: torch.device) -> int:
@@ -143,20 +146,34 @@ def _shared_bytes(device: torch.device) -> int:
     return int(properties.shared_memory_per_block_optin)
 
 
-def _run_fused(
-    launch: Callable[..., None], shape: Fused, weights: Sequence[Tensor], positions: Tensor, legal: Tensor
-) -> tuple[Tensor, Tensor]:
-    count, device = len(positions), positions.device
-    policy = torch.empty((count, shape.header.squares), dtype=torch.float16, device=device)
-    value = torch.empty(count, dtype=torch.float32, device=device)
-    if count:
-        launch(positions, legal, count, *weights, policy, value)
-    return policy, value
+class _FusedRun:
+    """The compiled kernel with a network's weights."""
+
+    def __init__(self, shape: Fused, network: Network, device: torch.device) -> None:
+        self._launch = _compiled(shape, device)
+        self._squares = shape.header.squares
+        self._weights = [torch.from_numpy(part).to(device) for part in shape.weights(network)]
+        self._boards, self._count, self._heads = (c_void_p(), c_void_p()), c_int(), (c_void_p(), c_void_p())
+        weights = [c_void_p(part.data_ptr()) for part in self._weights]
+        self._arguments = [*self._boards, self._count, *weights, *self._heads]
+        self._places = (c_void_p * len(self._arguments))(*map(addressof, self._arguments))
+
+    def __call__(self, positions: Tensor, legal: Tensor) -> Tensor:
+        count = len(legal)
+        heads = torch.empty(count * (4 + 2 * self._squares), dtype=torch.uint8, device=legal.device)
+        if count:
+            (own, allowed), (policy, value) = self._boards, self._heads
+            own.value, allowed.value, self._count.value = positions.data_ptr(), legal.data_ptr(), count
+            value.value = heads.data_ptr()
+            policy.value = heads.data_ptr() + 4 * count
+            self._launch(count, addressof(self._places))
+        return heads
 
 
 @cache
-def _compiled(shape: Fused, device: torch.device) -> Callable[..., None]:
-    """The kernel for networks of a shape, whatever their step: compiled once a process."""
+def _compiled(shape: Fused, device: torch.device) -> Callable[[int, int], None]:
+    """(positions, address of the addresses of the arguments) -> launched on the current stream. Compiled once a process for all
+    networks of a shape."""
     from cuda.bindings import driver, nvrtc  # type: ignore[import-not-found]  # comes with torch for CUDA
 
     def checked(result: tuple[Any, ...]) -> Any:
@@ -180,14 +197,10 @@ def _compiled(shape: Fused, device: torch.device) -> Callable[..., None]:
     most = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
     checked(driver.cuFuncSetAttribute(kernel, most, shape.shared_bytes))
 
-    def launch(positions: Tensor, legal: Tensor, count: int, *others: Tensor) -> None:
-        values = positions.data_ptr(), legal.data_ptr(), count, *(tensor.data_ptr() for tensor in others)
-        kinds = c_void_p, c_void_p, c_int, *(c_void_p for _ in others)
+    def launch(count: int, arguments: int) -> None:
         blocks, stream = -(-count // shape.positions), torch.cuda.current_stream(device).cuda_stream
         checked(
-            driver.cuLaunchKernel(
-                kernel, blocks, 1, 1, shape.threads, 1, 1, shape.shared_bytes, stream, (values, kinds), 0
-            )
+            driver.cuLaunchKernel(kernel, blocks, 1, 1, shape.threads, 1, 1, shape.shared_bytes, stream, arguments, 0)
         )
 
     return launch
@@ -238,7 +251,7 @@ class Graphs:
         )
         self._value = tensor("value.weight").to(self._device), tensor("value.bias").to(self._device)
 
-    def __call__(self, positions: Tensor, legal: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, positions: Tensor, legal: Tensor) -> Tensor:
         count, size = len(legal), LEAST_GRAPH
         while size < count:
             size *= 2
@@ -247,7 +260,7 @@ class Graphs:
         graph, given, (policy, value) = self._graphs[size]
         torch.cat([positions, legal], 1, out=given[:count])
         graph.replay()
-        return policy[:count], value[:count]
+        return torch.cat([value[:count].view(torch.uint8), policy[:count].flatten().view(torch.uint8)])
 
     def _captured(self, size: int, words: int) -> tuple[torch.cuda.CUDAGraph, Tensor, tuple[Tensor, Tensor]]:
         given = torch.zeros((size, PLANES * words), dtype=torch.int64, device=self._device)
