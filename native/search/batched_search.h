@@ -158,8 +158,8 @@ class BatchedSearch {
 
  private:
   using Deadline = std::chrono::time_point<std::chrono::steady_clock, std::chrono::duration<double>>;
-  static constexpr std::size_t kTogether = 16;  // trees walked in turn
-  static constexpr std::size_t kAhead = 8;  // answers between a request for memory and the next, which depends on it
+  static constexpr std::size_t kTogether = 12;  // trees walked in turn
+  static constexpr std::size_t kAhead = 4;  // answers between a request for memory and the next, which depends on it
   static constexpr int kStepsBetweenClocks = 4096;
   static constexpr std::uint32_t kNoSlot = std::numeric_limits<std::uint32_t>::max();
 

@@ -23,6 +23,7 @@
 #include "core/bits.h"
 #include "core/game.h"
 #include "core/hash.h"
+#include "core/prefetch.h"
 #include "core/random.h"
 #include "core/value.h"
 #include "search/answer_cache.h"
@@ -129,10 +130,7 @@ class alignas(64) GameSlot {
   void prefetch_children() const { tree().prefetch_children(); }
 
   // Ask, in this order and some time apart, for the memory that answer() will use.
-  void prefetch_slot() const {
-    __builtin_prefetch(this);
-    __builtin_prefetch(&random_);
-  }
+  void prefetch_slot() const { rlscout::prefetch(this); }
   void prefetch_tree() const { tree().prefetch_tree(); }
   void prefetch_path() const { tree().prefetch_path(); }
 

@@ -13,8 +13,8 @@
 // A pass is no node: where the opponent must pass, the child is the position after it, with the same side to move, and
 // the reference to it carries kSameSide. A finished game is no node either: its child has kOver and its exact value.
 //
-// Walking down (start_walk, step) changes nothing but the walk; one leaf is under way at a time, so there is no virtual
-// loss.
+// Walking down (start_walk, step) changes no mean and no count; it ends with the leaf as a child without visits, of no node yet.
+// One leaf is under way at a time, so there is no virtual loss.
 #pragma once
 
 #include <algorithm>
@@ -32,6 +32,7 @@
 #include "core/arena.h"
 #include "core/bits.h"
 #include "core/game.h"
+#include "core/prefetch.h"
 #include "core/value.h"
 #include "search/prior.h"
 
@@ -51,13 +52,13 @@ struct RootMove {
 };
 
 template <Game G>
-class Tree {
+class alignas(64) Tree {
  public:
   using Position = typename G::Position;
 
   // Its memory comes from the arena, where the chunks stay its own until it forgets them.
   Tree(const G& game, const PuctOptions& options, Arena& arena) : game_(game), arena_(arena), options_(options) {
-    path_.resize(static_cast<std::size_t>(game.max_plies()) + 1);
+    far_path_.resize(static_cast<std::size_t>(std::max(game.max_plies() + 1 - kNear, 0)));
     clear();
   }
 
@@ -81,13 +82,14 @@ class Tree {
   float root_value() const { return root_value_; }
   std::size_t nodes() const { return node_count_; }
   std::size_t bytes() const {
-    return chunks_.size() * Arena::kChunk * sizeof(Arena::Line) + path_.size() * sizeof(path_[0]) + sizeof(*this);
+    return chunks_.size() * Arena::kChunk * sizeof(Arena::Line) + far_path_.size() * sizeof(far_path_[0]) +
+           sizeof(*this);
   }
 
   void start_walk() {
     depth_ = 0;
     walk_ = {root_, kNone, root_visits_, root_value_};
-    if (!has_root()) leaf_ = {root_position_, game_.legal(root_position_), Phase::kMove, 0.0f, false, true, kPass};
+    if (!has_root()) leaf_ = {root_position_, game_.legal(root_position_), Phase::kMove, 0.0f};
   }
 
   // One ply down, or aside to the node whose move is to be opened. False when the walk has ended: leaf() is new or a finished game.
@@ -106,10 +108,9 @@ class Tree {
     }
     const std::uint32_t child = 4 * walk_.at + static_cast<std::uint32_t>(best.index);
     const std::uint32_t reference = node_of(child);
-    path_[depth_++] = child | (reference & kSameSide);
+    path(depth_++) = child | (reference & kSameSide);
     if (reference == kOver) {
       leaf_.phase = Phase::kOver;
-      leaf_.fresh = false;
       leaf_.value = -value_at(child);
       return false;
     }
@@ -120,27 +121,25 @@ class Tree {
 
   // Asks for the next step's memory ahead of time, while other trees are served.
   void prefetch() const {
-    if (has_root()) __builtin_prefetch(arena_.at(walk_.at));
+    if (!has_root()) return;
+    rlscout::prefetch(arena_.at(walk_.at));
+    if (walk_.visits == 1) prefetch_line_to_take();
   }
   void prefetch_children() const {
     if (walk_.visits < 2) return;
     const Group* group = group_at(walk_.at);
-    for (int left = header_of(*group).opened - 3; left > 0; left -= 4) __builtin_prefetch(++group);
+    for (int left = header_of(*group).opened - 3; left > 0; left -= 4) rlscout::prefetch(++group);
   }
 
   // Ask, one some time after the other, for the memory that expand() and back_up() will use.
   void prefetch_tree() const {
-    for (std::size_t at = 0; at < sizeof(*this); at += 64) __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
-    __builtin_prefetch(path_.data());
+    const auto* end = reinterpret_cast<const std::byte*>(&near_path_[kNear]);
+    for (const auto* line = reinterpret_cast<const std::byte*>(this); line < end; line += 64) rlscout::prefetch(line);
   }
   void prefetch_path() const {
-    for (int ply = 0; ply < depth_; ++ply) __builtin_prefetch(arena_.at((path_[ply] & ~kSameSide) / 4), 1);
-    if (!has_root()) return;
-    __builtin_prefetch(arena_.at(walk_.at), 1);
-    if (walk_.opening != kNone) __builtin_prefetch(arena_.at(walk_.opening), 1);
-    if (free_blocks_[0] != kNone) __builtin_prefetch(arena_.at(free_blocks_[0]), 1);
-    for (std::uint32_t line = 0; line < std::min(lines_left_, 2u); ++line)
-      __builtin_prefetch(arena_.at(next_line_ + line), 1);
+    for (int ply = std::min(depth_, kNear) - 1; ply >= 0; --ply)
+      rlscout::prefetch(arena_.at((near_path_[ply] & ~kSameSide) / 4));
+    prefetch_line_to_take();
   }
 
   // Where the walk ended.
@@ -152,17 +151,13 @@ class Tree {
 
   // Adds the leaf with its priors, in order of leaf_moves() and summing to 1; none: the uniform prior.
   void expand(std::span<const float> priors) {
-    const std::uint32_t fresh = add_node(leaf_.position, static_cast<int>(count(leaf_.moves)), priors);
-    if (leaf_is_root())
-      root_ = fresh;
-    else
-      add_child(fresh | (leaf_.same_side ? kSameSide : 0));
+    lead_to(add_node(leaf_.position, static_cast<int>(count(leaf_.moves)), priors));
   }
 
   // Adds the value of the leaf (for its side to move) to every mean on the way up.
   void back_up(float value) {
     for (int ply = depth_ - 1; ply >= 0; --ply) {
-      const std::uint32_t step = path_[ply], child = step & ~kSameSide;
+      const std::uint32_t step = path(ply), child = step & ~kSameSide;
       if (!(step & kSameSide)) value = -value;
       Group& group = *group_at(child / 4);
       const int visits = ++group.visits[child % 4];
@@ -173,22 +168,17 @@ class Tree {
     root_value_ += (value - root_value_) / static_cast<float>(root_visits_);
   }
 
-  // A finished game met for the first time becomes a child; then its exact value is backed up.
-  void back_up_finished() {
-    if (leaf_.fresh) add_child(kOver);
-    back_up(leaf_.value);
-  }
+  // Where the walk ended with a finished game: its exact value is backed up.
+  void back_up_finished() { back_up(leaf_.value); }
 
   // Replaces the root's priors by (1 - weight) * prior + weight * noise, noise in order of the legal moves.
   void mix_root_priors(std::span<const float> noise, float weight) {
     std::vector<float> priors;
     for (const RootMove& move : root_moves())
       priors.push_back((1.0f - weight) * move.prior + weight * noise[priors.size()]);
-    const bool opened = root_visits_ > 1;
-    const std::uint32_t before = opened ? group_at(root_)->node[0] : root_;
-    const std::uint32_t after = add_node(root_position_, node_at(before).moves, priors);
+    const std::uint32_t after = add_node(root_position_, root_node().moves, priors);
     --node_count_;  // it takes the place of the old root
-    if (!opened) {
+    if (!root_opened_) {
       root_ = after;
       return;
     }
@@ -207,7 +197,7 @@ class Tree {
   // The legal moves of the root, in order.
   std::vector<RootMove> root_moves() const {
     std::vector<RootMove> moves;
-    const Node& root = node_at(root_visits_ > 1 ? group_at(root_)->node[0] : root_);
+    const Node& root = root_node();
     for_each_bit(game_.legal(root_position_), [&](int bit) {
       const Move move = static_cast<Move>(bit);
       if (const std::uint32_t child = root_child(move); child != 0)
@@ -229,6 +219,7 @@ class Tree {
     const auto old = std::exchange(chunks_, {});
     reset(next);
     root_ = copy_subtree(reference & ~kSameSide, visits);
+    root_opened_ = visits > 1;
     root_visits_ = visits;
     root_value_ = value;
     for (const std::uint32_t chunk : old) arena_.give_back(chunk);
@@ -239,6 +230,7 @@ class Tree {
   static constexpr std::uint32_t kOver = kSameSide - 1;
   static constexpr std::uint32_t kNone = kSameSide - 1;
   static constexpr int kMostReserved = 1 << 14;  // nodes
+  static constexpr int kNear = 13;               // plies of a walk that lie with the tree, as most do
   static constexpr int kClasses = 7;             // blocks of 1, 2, 4, ... 64 groups
   static_assert(1u << (kClasses - 1) <= Arena::kChunk && Arena::kMostLines <= kSameSide / 4);
 
@@ -275,9 +267,6 @@ class Tree {
     typename G::MoveSet moves;
     Phase phase;
     float value;
-    bool same_side;  // as at the parent: the opponent passed
-    bool fresh;      // not in the tree yet
-    Move move;
   };
   struct Choice {
     float score;
@@ -302,6 +291,10 @@ class Tree {
   }
   static PriorCode* priors_of(Node& node) { return reinterpret_cast<PriorCode*>(&node + 1); }
   static const PriorCode* priors_of(const Node& node) { return reinterpret_cast<const PriorCode*>(&node + 1); }
+  std::uint32_t& path(int ply) {
+    return ply < kNear ? near_path_[ply] : far_path_[static_cast<std::size_t>(ply - kNear)];
+  }
+
   static Header header_of(const Group& first) { return std::bit_cast<Header>(first.visits[0]); }
   static void set_header(Group& first, Header header) { first.visits[0] = std::bit_cast<std::int32_t>(header); }
 
@@ -323,9 +316,11 @@ class Tree {
     return (sizeof(Node) + (priors + 3) / 4 * 4 * sizeof(PriorCode) + sizeof(Arena::Line) - 1) / sizeof(Arena::Line);
   }
 
+  const Node& root_node() const { return node_at(root_opened_ ? group_at(root_)->node[0] : root_); }
+
   // The root's child by this move; 0: none yet.
   std::uint32_t root_child(Move move) const {
-    if (root_visits_ < 2) return 0;
+    if (!root_opened_) return 0;
     const std::uint32_t first = 4 * root_ + 1, end = first + header_of(*group_at(root_)).opened;
     for (std::uint32_t child = first; child < end; ++child)
       if (move_of(child) == move) return child;
@@ -337,6 +332,7 @@ class Tree {
     chunks_.clear();
     next_line_ = lines_left_ = 0;
     std::fill(std::begin(free_blocks_), std::end(free_blocks_), kNone);
+    root_opened_ = false;
     root_visits_ = 0;
     root_value_ = 0.0f;
     node_count_ = 0;
@@ -355,6 +351,13 @@ class Tree {
     }
     lines_left_ -= count;
     return std::exchange(next_line_, next_line_ + count);
+  }
+
+  void prefetch_line_to_take() const {
+    if (free_blocks_[0] != kNone)
+      rlscout::prefetch(arena_.at(free_blocks_[0]));
+    else if (lines_left_ > 0)
+      rlscout::prefetch(arena_.at(next_line_));
   }
 
   void give_back(std::uint32_t block, int size_class) {
@@ -394,22 +397,21 @@ class Tree {
 
   bool open_leaf() {
     const Node& node = node_at(walk_.at);
-    leaf_.fresh = true;
     const int next = walk_.opening == kNone ? node.next : header_of(*group_at(walk_.opening)).next;
-    leaf_.move = static_cast<Move>(nth(game_.legal(node.position), next));
-    leaf_.position = game_.play(node.position, leaf_.move);
+    const auto move = static_cast<Move>(nth(game_.legal(node.position), next));
+    std::uint32_t same_side = 0;
+    leaf_.position = game_.play(node.position, move);
     leaf_.moves = game_.legal(leaf_.position);
-    leaf_.same_side = false;
-    leaf_.phase = Phase::kMove;
-    if (any(leaf_.moves)) return false;
-    leaf_.phase = game_.phase(leaf_.position);
+    leaf_.phase = any(leaf_.moves) ? Phase::kMove : game_.phase(leaf_.position);
     if (leaf_.phase == Phase::kPass) {
       leaf_.position = game_.play(leaf_.position, kPass);
       leaf_.moves = game_.legal(leaf_.position);
-      leaf_.same_side = true;
-    } else {
+      leaf_.phase = Phase::kMove;
+      same_side = kSameSide;
+    } else if (leaf_.phase == Phase::kOver) {
       leaf_.value = value_of(game_.score(leaf_.position), game_.max_score(), options_.margin);
     }
+    path(depth_++) = add_child(move) | same_side;
     return false;
   }
 
@@ -470,53 +472,47 @@ class Tree {
     return greatest.next();
   }
 
-  // Opens the walk's leaf as a child of its parent and ends the path there.
-  void add_child(std::uint32_t reference) {
-    const std::uint32_t groups = room_for_child();
-    Node& parent = node_at(walk_.at);
-    Group& first = *group_at(groups);
-    Header header = header_of(first);
+  // A child of the node to be opened, as that of a finished game until expand() knows better. What was just written to new lines
+  // is not read back: it might have to wait for them.
+  std::uint32_t add_child(Move move) {
+    const Node& parent = node_at(walk_.at);
+    Header header{0, parent.next, parent.moves, 0};
+    PriorCode prior = parent.next_prior;
+    std::uint32_t groups = walk_.opening;
+    if (groups == kNone) {
+      groups = new_block(0);
+      group_at(groups)->node[0] = walk_.at;
+      root_opened_ |= depth_ == 0;
+      lead_to(groups);
+    } else {
+      header = header_of(*group_at(groups));
+      prior = group_at(groups)->prior[0];
+      if (header.opened + 1 == 4 << header.size_class) {
+        groups = new_block(header.size_class + 1);
+        std::copy_n(group_at(walk_.opening), 1 << header.size_class, group_at(groups));
+        give_back(walk_.opening, header.size_class++);
+        lead_to(groups);
+      }
+    }
     const std::uint32_t child = 4 * groups + ++header.opened;
     Group& group = *group_at(child / 4);
     group.value[child % 4] = 0.0f;
     group.visits[child % 4] = 0;
-    group.prior[child % 4] = first.prior[0];
-    group.move[child % 4] = leaf_.move;
-    group.node[child % 4] = reference;
-    set_next(first, header,
-             parent.uniform ? Next{parent.next_prior, static_cast<std::uint8_t>(header.next + 1)}
-                            : next_of(parent, header.next));
-    path_[depth_++] = child | (reference & kSameSide);
+    group.prior[child % 4] = prior;
+    group.move[child % 4] = move;
+    group.node[child % 4] = kOver;
+    Node& node = node_at(walk_.at);  // memory may have moved
+    set_next(*group_at(groups), header,
+             node.uniform ? Next{prior, static_cast<std::uint8_t>(header.next + 1)} : next_of(node, header.next));
+    return child;
   }
 
-  // The groups of the node to be opened, where there is a place for one more child.
-  std::uint32_t room_for_child() {
-    const std::uint32_t before = walk_.opening;
-    if (before == kNone) {
-      const std::uint32_t groups = new_block(0);
-      const Node& node = node_at(walk_.at);
-      Group& first = *group_at(groups);
-      set_header(first, {0, node.next, node.moves, 0});
-      first.prior[0] = node.next_prior;
-      first.node[0] = walk_.at;
-      return lead_to(groups);
-    }
-    Header header = header_of(*group_at(before));
-    const int size = 1 << header.size_class;
-    if (header.opened + 1 < 4 * size) return before;
-    const std::uint32_t groups = new_block(header.size_class + 1);
-    std::copy_n(group_at(before), size, group_at(groups));
-    give_back(before, header.size_class++);
-    set_header(*group_at(groups), header);
-    return lead_to(groups);
-  }
-
-  // What led to the node that the path ends at leads to these groups.
-  std::uint32_t lead_to(std::uint32_t groups) {
-    if (depth_ == 0) return root_ = groups;
-    const std::uint32_t child = path_[depth_ - 1] & ~kSameSide;
-    group_at(child / 4)->node[child % 4] = groups | (path_[depth_ - 1] & kSameSide);
-    return groups;
+  // What the path ends at leads to this node, or these groups.
+  std::uint32_t lead_to(std::uint32_t line) {
+    if (depth_ == 0) return root_ = line;
+    const std::uint32_t last = path(depth_ - 1), child = last & ~kSameSide;
+    group_at(child / 4)->node[child % 4] = line | (last & kSameSide);
+    return line;
   }
 
   // A block of 2^size_class groups without children.
@@ -544,6 +540,8 @@ class Tree {
     const Header header = header_of(*group_at(from));
     const std::uint32_t to = new_block(header.size_class);
     std::copy_n(group_at(from), header.opened / 4 + 1, group_at(to));
+    for (std::uint32_t child = 4 * to + 1; child <= 4 * to + header.opened; ++child)
+      if (node_of(child) != kOver) rlscout::prefetch(arena_.at(node_of(child) & ~kSameSide));
     const std::uint32_t node = copy_node(group_at(from)->node[0]);
     group_at(to)->node[0] = node;
     for (std::uint32_t child = 4 * to + 1; child <= 4 * to + header.opened; ++child) {
@@ -555,21 +553,24 @@ class Tree {
     return to;
   }
 
+  // First what every walk needs, in few cache lines.
   const G& game_;
   Arena& arena_;
   const PuctOptions options_;
-  std::vector<std::uint32_t> chunks_;
-  std::uint32_t next_line_ = 0, lines_left_ = 0;  // of the last chunk
-  std::uint32_t free_blocks_[kClasses];
-  Position root_position_{};
   std::uint32_t root_ = 0;
   std::int32_t root_visits_ = 0;
   float root_value_ = 0.0f;
-  std::size_t node_count_ = 0;
-  std::vector<std::uint32_t> path_;
+  bool root_opened_ = false;  // then root_ is its first group
   int depth_ = 0;
   Walk walk_{};
   Leaf leaf_{};
+  std::uint32_t node_count_ = 0;
+  std::uint32_t next_line_ = 0, lines_left_ = 0;  // of the last chunk
+  std::uint32_t free_blocks_[kClasses];
+  std::uint32_t near_path_[kNear] = {};
+  std::vector<std::uint32_t> far_path_;
+  std::vector<std::uint32_t> chunks_;
+  Position root_position_{};
 };
 
 }  // namespace rlscout
