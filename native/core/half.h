@@ -1,8 +1,8 @@
 // Numbers in 16 bits (IEEE 754 binary16), as accelerators give them: storage alone, all sums are of floats.
 #pragma once
 
-#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -30,12 +30,23 @@ struct Half {
 
 // Whether all of these are finite and >= 0, as far as a fast look tells: false of a zero with a sign.
 template <class Float>
-bool surely_good(const Float* begin, const Float* end) {
+bool surely_good(const Float* weights, std::size_t count) {
+  using Halves = std::uint16_t __attribute__((vector_size(32)));
+  using Floats = std::uint32_t __attribute__((vector_size(32)));
+  using Vector = std::conditional_t<sizeof(Float) == 2, Halves, Floats>;
   using Bits = std::conditional_t<sizeof(Float) == 2, std::uint16_t, std::uint32_t>;
-  constexpr Bits kInfinity = sizeof(Float) == 2 ? Bits{0x7c00} : Bits(0x7f80'0000);
-  Bits greatest = 0;
-  for (; begin != end; ++begin) greatest = std::max(greatest, std::bit_cast<Bits>(*begin));
-  return greatest < kInfinity;
+  constexpr std::size_t kLanes = sizeof(Vector) / sizeof(Bits);
+  constexpr Bits kInfinity = sizeof(Float) == 2 ? 0x7c00 : 0x7f80'0000;
+  Vector greatest = {};
+  std::size_t i = 0;
+  for (Vector bits; i + kLanes <= count; i += kLanes) {
+    __builtin_memcpy(&bits, weights + i, sizeof(bits));
+    greatest = bits > greatest ? bits : greatest;
+  }
+  bool good = true;
+  for (; i < count; ++i) good &= std::bit_cast<Bits>(weights[i]) < kInfinity;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) good &= greatest[lane] < kInfinity;
+  return good;
 }
 
 }  // namespace rlscout

@@ -305,7 +305,7 @@ class BatchedSearch {
   void find_fault(Part& part, int player, const Weight* policy, const float* value) {
     part.fault.clear();
     const std::size_t begin = part.row[player], end = begin + part.given[player].size();
-    if (surely_good(policy + begin * squares(), policy + end * squares()) &&
+    if (surely_good(policy + begin * squares(), (end - begin) * squares()) &&
         std::all_of(value + begin, value + end, [](float v) { return v >= -1.0f && v <= 1.0f; }))
       return;
     for (std::size_t row = begin; row < end && part.fault.empty(); ++row)

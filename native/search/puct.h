@@ -535,21 +535,25 @@ class alignas(64) Tree {
     return to;
   }
 
+  // The node itself comes last: its memory arrives while its children are served.
   std::uint32_t copy_subtree(std::uint32_t from, int visits) {
     if (visits == 1) return copy_node(from);
     const Header header = header_of(*group_at(from));
+    const std::uint32_t node = group_at(from)->node[0];
+    rlscout::prefetch(arena_.at(node));
     const std::uint32_t to = new_block(header.size_class);
     std::copy_n(group_at(from), header.opened / 4 + 1, group_at(to));
-    for (std::uint32_t child = 4 * to + 1; child <= 4 * to + header.opened; ++child)
+    const std::uint32_t first = 4 * to + 1, end = first + header.opened;
+    for (std::uint32_t child = first; child < end; ++child)
       if (node_of(child) != kOver) rlscout::prefetch(arena_.at(node_of(child) & ~kSameSide));
-    const std::uint32_t node = copy_node(group_at(from)->node[0]);
-    group_at(to)->node[0] = node;
-    for (std::uint32_t child = 4 * to + 1; child <= 4 * to + header.opened; ++child) {
+    for (std::uint32_t child = first; child < end; ++child) {
       const std::uint32_t reference = node_of(child);
       if (reference == kOver) continue;
       const std::uint32_t moved = copy_subtree(reference & ~kSameSide, visits_of(child));
       group_at(child / 4)->node[child % 4] = moved | (reference & kSameSide);
     }
+    const std::uint32_t copied = copy_node(node);
+    group_at(to)->node[0] = copied;
     return to;
   }
 
