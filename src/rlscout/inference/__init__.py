@@ -97,6 +97,19 @@ def _torch(network: Network, device: str, threads: int, calibration: U64 | None)
     return TorchEvaluator(network, found, threads)
 
 
+def _torch_int8(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
+    from rlscout.inference.torch import torch_device
+
+    found = torch_device(device)
+    if found.type != "cuda":
+        raise ValueError(
+            f"backend 'torch-int8' runs on CUDA, not on '{found.type}'; take 'torch', or a backend for the CPU"
+        )
+    from rlscout.inference.cuda import CudaEvaluator
+
+    return CudaEvaluator(network, found, "fused-int8", calibration)
+
+
 def _onnx(int8: bool) -> Maker:
     def make(network: Network, device: str, threads: int, calibration: U64 | None) -> Evaluator:
         from rlscout.inference.onnx import OnnxEvaluator
@@ -129,6 +142,7 @@ def _hashed(network: Network, device: str, threads: int, calibration: U64 | None
 
 BACKENDS: dict[str, Maker] = {
     "torch": _torch,
+    "torch-int8": _torch_int8,
     "onnx": _onnx(int8=False),
     "onnx-int8": _onnx(int8=True),
     "openvino": _openvino("fp32"),
@@ -138,6 +152,7 @@ BACKENDS: dict[str, Maker] = {
     "hashed": _hashed,
 }
 """By name. The number behind a name tells of less than single precision: faster, and a little off."""
+NEEDS_CUDA = ("torch-int8",)
 
 
 _LIBRARIES = {"torch": ["torch"], "onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"], "native": []}
@@ -148,9 +163,9 @@ def _installed() -> list[str]:
 
 
 def available() -> list[str]:
-    """The backends of networks that run here: their libraries are installed, and the processor has their numbers."""
+    """The backends of networks that run on this CPU: their libraries are installed, and the processor has their numbers."""
     installed = _installed()
-    names = [name for name in BACKENDS if name.partition("-")[0] in installed]
+    names = [name for name in BACKENDS if name.partition("-")[0] in installed and name not in NEEDS_CUDA]
     if "openvino-bf16" in names:
         try:
             from rlscout.inference.openvino import has_bf16

@@ -1,7 +1,7 @@
 """The network on CUDA, in half precision: packed positions travel there, probabilities of the legal moves and values back.
 
-A small tower runs as one kernel (tower.cu, fused.py), any other on cuDNN, as a CUDA graph for each size of batch. Batches are
-queued: while one is evaluated, the next is copied there and the last one back.
+A small tower runs as one kernel (tower.cu, fused.py), where it is asked for with blocks in 8 bits; any other on cuDNN, as a CUDA
+graph for each size of batch. Batches are queued: while one is evaluated, the next is copied there and the last one back.
 
     answer = evaluator.submit(positions, legal)
     ...                                             # whatever else there is to do
@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rlscout.inference import Heads
-from rlscout.inference.fused import Fused, fused, source
+from rlscout.inference.fused import Fused, Weights, fused, source
 from rlscout.network import PLANES, U64, Network, folded
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ LEAST_GRAPH = 64
 """Positions of the smallest graph; the next have twice as many each."""
 OLDEST = (8, 0)
 """Compute capability that the fused kernel asks for."""
+BITS = {"auto": 16, "fused": 16, "fused-int8": 8, "graphs": None}
+"""Of the fused kernel, by what is asked for."""
 
 Run = Callable[[Tensor, Tensor], Tensor]
 """Positions [B, 2W] and legal moves [B, W] on the device -> as bytes, values [B] in single precision, then policies [B, S] in half.
@@ -72,18 +74,22 @@ class CudaAnswer:
 
 
 class CudaEvaluator:
-    """Takes batches of any size, from one thread. `kernel`: "fused", "graphs", or "auto", the first that fits.
+    """Takes batches of any size, from one thread. `kernel`: "fused", "fused-int8", "graphs", or "auto", fused if that fits, else
+    graphs. `calibration`: for 8 bits, see `Fused.weights`.
 
-    Raises ValueError where the fused kernel is asked for and does not fit."""
+    Raises ValueError where a fused kernel is asked for and does not fit."""
 
-    def __init__(self, network: Network, device: torch.device, kernel: str = "auto") -> None:
+    def __init__(
+        self, network: Network, device: torch.device, kernel: str = "auto", calibration: U64 | None = None
+    ) -> None:
         self._device = device
         with torch.cuda.device(device):
             torch.empty(0, device=device)
-            run, why_not = (None, "not asked for") if kernel == "graphs" else _fused_run(network, device)
-            if run is None and kernel == "fused":
+            bits = BITS[kernel]
+            run, why_not = _fused_run(network, device, bits, calibration) if bits else (None, "not asked for")
+            if run is None and kernel.startswith("fused"):
                 raise ValueError(f"the fused kernel can't run this network here: {why_not}")
-            self.kernel = "graphs" if run is None else "fused"
+            self.kernel = "graphs" if run is None else "fused" if kernel == "auto" else kernel
             if run is None:
                 log.debug("the network runs on cuDNN; not in one kernel: %s", why_not)
             self._run: Run = run or Graphs(network, device)
@@ -128,16 +134,16 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
-def _fused_run(network: Network, device: torch.device) -> tuple[Run | None, str]:
+def _fused_run(network: Network, device: torch.device, bits: int, calibration: U64 | None) -> tuple[Run | None, str]:
     """The network in one kernel; or None, and why."""
     if torch.version.cuda is None or torch.cuda.get_device_capability(device) < OLDEST:
         return None, "it needs a GPU of compute capability 8.0 or newer"
     if importlib.util.find_spec("cuda") is None or importlib.util.find_spec("cuda.bindings") is None:
         return None, "it needs the package cuda-bindings"
-    shape = fused(network.header, _shared_bytes(device))
+    shape = fused(network.header, _shared_bytes(device), bits)
     if shape is None:
         return None, "the board, the tower or its heads are too large"
-    return _FusedRun(shape, network, device), ""
+    return _FusedRun(shape, shape.weights(network, calibration), device), ""
 
 
 def _shared_bytes(device: torch.device) -> int:
@@ -149,13 +155,13 @@ def _shared_bytes(device: torch.device) -> int:
 class _FusedRun:
     """The compiled kernel with a network's weights."""
 
-    def __init__(self, shape: Fused, network: Network, device: torch.device) -> None:
+    def __init__(self, shape: Fused, weights: Weights, device: torch.device) -> None:
         self._launch = _compiled(shape, device)
         self._squares = shape.header.squares
-        self._weights = [torch.from_numpy(part).to(device) for part in shape.weights(network)]
+        self._weights = [torch.from_numpy(part).to(device) for part in weights]
         self._boards, self._count, self._heads = (c_void_p(), c_void_p()), c_int(), (c_void_p(), c_void_p())
-        weights = [c_void_p(part.data_ptr()) for part in self._weights]
-        self._arguments = [*self._boards, self._count, *weights, *self._heads]
+        places = [c_void_p(part.data_ptr()) for part in self._weights]
+        self._arguments = [*self._boards, self._count, *places, *self._heads]
         self._places = (c_void_p * len(self._arguments))(*map(addressof, self._arguments))
 
     def __call__(self, positions: Tensor, legal: Tensor) -> Tensor:

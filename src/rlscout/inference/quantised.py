@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlscout.inference.calibration import calibration_planes
+from rlscout.inference.calibration import activations, calibration_planes, steps_of
 from rlscout.network import F32, U64, Network, folded
 
 HIGHEST = 127
@@ -41,22 +41,19 @@ class _Quantiser:
 
     def __init__(self, network: Network, planes: F32) -> None:
         self.weights, self.header = network.weights, network.header
-        self.planes = planes.transpose(0, 2, 3, 1)  # channels last, throughout
+        self.outputs = activations(network, planes)
 
     def tensors(self) -> Tensors:
         a = self.header.architecture
-        x = np.maximum(self.convolution(self.planes, "stem"), 0)
-        steps = steps_of(x)
+        steps = _steps(x := next(self.outputs))
         made = self.stem(steps)
         layers: list[Tensors] = []
         residual_scales = np.zeros((a.blocks, a.channels), np.float32)
         for block in range(a.blocks):
             first, second = f"blocks.{block}.first", f"blocks.{block}.second"
-            inside = np.maximum(self.convolution(x, first), 0)
-            inside_steps = steps_of(inside)
+            inside_steps = _steps(next(self.outputs))
             layers.append(self.block_layer(first, steps, inside_steps))
-            x = np.maximum(x + self.convolution(inside, second), 0)
-            before, steps = steps, steps_of(x)
+            before, steps = steps, _steps(x := next(self.outputs))
             layers.append(self.block_layer(second, inside_steps, steps))
             residual_scales[block] = before / steps
         made["residual_scale"] = residual_scales
@@ -67,23 +64,12 @@ class _Quantiser:
         for head, dense in (("policy", "policy"), ("value", "value_hidden")):
             weight, bias = self.weights[f"{head}_planes.weight"][:, :, 0, 0], self.weights[f"{head}_planes.bias"]
             planes = np.maximum(x @ weight.T + bias, 0)
-            heads.append(_whole(weight, bias, steps, steps_of(planes, 1.0)))
-            made |= self.dense(dense, dense.removeprefix("value_"), steps_of(planes, 1.0))
+            heads.append(_whole(weight, bias, steps, _steps(planes, 1.0)))
+            made |= self.dense(dense, dense.removeprefix("value_"), _steps(planes, 1.0))
         for part in ("weight", "bias", "scale"):
             made[f"head_{part}"] = np.concatenate([layer[part] for layer in heads])
         made["value_weight"], made["value_bias"] = self.weights["value.weight"][0], self.weights["value.bias"]
         return {name: np.ascontiguousarray(tensor) for name, tensor in made.items()}
-
-    def convolution(self, x: F32, name: str) -> F32:
-        """x [B, rows, columns, I] -> [B, rows, columns, O], as a product for each of the 9 squares around."""
-        weight = self.weights[f"{name}.convolution.weight"]
-        rows, columns = x.shape[1:3]
-        padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
-        y = np.zeros((*x.shape[:3], len(weight)), np.float32)
-        for row in range(3):
-            for column in range(3):
-                y += padded[:, row : row + rows, column : column + columns] @ weight[:, :, row, column].T
-        return y + self.weights[f"{name}.convolution.bias"]
 
     def stem(self, steps: F32) -> Tensors:
         def whole(values: F32) -> NDArray[np.int16]:
@@ -113,6 +99,10 @@ class _Quantiser:
         }
 
 
+def _steps(activations: F32, own: float = OWN) -> F32:
+    return steps_of(activations, HIGHEST, own)
+
+
 def _whole(weight: F32, bias: F32, input_steps: F32, output_steps: F32) -> Tensors:
     """Weight [O, I, ...] and bias [O] in whole numbers, and the scale of their sum [O], in steps of the output. A scale is coarser
     than its weights need only where the bias would not fit."""
@@ -125,12 +115,3 @@ def _whole(weight: F32, bias: F32, input_steps: F32, output_steps: F32) -> Tenso
         "bias": np.rint(bias / scale).astype(np.int32),
         "scale": (scale / output_steps).astype(np.float32),
     }
-
-
-def steps_of(activations: F32, own: float = OWN) -> F32:
-    """A step for each channel of [..., C], so that the greatest activations are HIGHEST; between that of the layer's greatest
-    (`own` 0) and that of the channel's own (1)."""
-    greatest = activations.reshape(-1, activations.shape[-1]).max(axis=0)
-    most = max(float(greatest.max()), 1e-4)
-    shares: F32 = np.maximum(greatest / most, 1 / 16) ** own
-    return (shares * (most / HIGHEST)).astype(np.float32)
