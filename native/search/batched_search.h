@@ -161,6 +161,7 @@ class BatchedSearch {
   static constexpr std::size_t kTogether = 12;  // trees walked in turn
   static constexpr std::size_t kAhead = 4;  // answers between a request for memory and the next, which depends on it
   static constexpr int kStepsBetweenClocks = 4096;
+  static constexpr std::chrono::milliseconds kWalkOn{50};  // after answers, where further ones are known for ever
   static constexpr std::uint32_t kNoSlot = std::numeric_limits<std::uint32_t>::max();
 
   // Leaves written and not given out yet.
@@ -337,7 +338,7 @@ class BatchedSearch {
     if (has_player(Player::kRollouts))
       for (std::uint32_t slot = next(); slot != kNoSlot; slot = next()) part.searching.push_back(slot);
     else
-      walk_to_leaves(part, Deadline{}, next);
+      walk_to_leaves(part, std::chrono::steady_clock::now() + kWalkOn, next);
   }
 
   SearchShared<G> shared_;
