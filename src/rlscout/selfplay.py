@@ -308,7 +308,9 @@ class StoreWatch:
         self.game = game(config.game, config.scoring).name
         self.found: tuple[int, Evaluator | None] = (0, None)
         self.resting = False
+        self.promoted = False
         self.trained = 0.0  # samples that training has had use for
+        self.excused = 0.0  # samples that are forgiven: the lead of the models before
         self.told = 0.0  # when, by its own clock, training told that
         self._look(stopping)
         self.thread = threading.Thread(target=self._run, daemon=True, name="networks")
@@ -341,7 +343,11 @@ class StoreWatch:
             return False
         for metric in self.store.read_metrics("step", self.told)[-1:]:
             self.told, self.trained = metric.time, metric.value * settings.batch / settings.reuse
-        return self.store.sample_counts().last_id > lead * (settings.min_samples + self.trained)
+        ahead = self.store.sample_counts().last_id - lead * (settings.min_samples + self.trained)
+        if self.promoted:
+            # What an older model played in excess is no reason for a better one to rest.
+            self.excused, self.promoted = max(0.0, ahead + settings.min_samples), False
+        return ahead > self.excused
 
     def _look(self, ending: threading.Event) -> None:
         best = patiently(self.store.best_model, ending, log)
@@ -356,4 +362,5 @@ class StoreWatch:
         evaluator = make_evaluator(
             search.backend, network, self.device, search.network_threads, batch=batch, reduced=True
         )
+        self.promoted = self.found[0] != best
         self.found = (best, evaluator)

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from networks import flat_network
+from stores import make_game
 
 from rlscout.config import load
 from rlscout.games import Position, game
 from rlscout.inference import Answer, Heads
 from rlscout.inference.hashed import HashedEvaluator
 from rlscout.network import U64
-from rlscout.selfplay import selfplay
-from rlscout.storage import SampleBatch, open_store
+from rlscout.selfplay import StoreWatch, selfplay
+from rlscout.storage import Metric, SampleBatch, open_store
 
 
 def play(folder: Path, games: int, **more: str) -> SampleBatch:
@@ -119,3 +120,40 @@ def test_who_waits_for_whom_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(search) > 0
     assert all(0.0 < share < 1.0 for share in search)
     assert [a + b for a, b in zip(search, evaluator, strict=True)] == pytest.approx([1.0] * len(search), abs=1e-6)
+
+
+def test_a_lead_over_training_is_forgiven_at_a_promotion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Self-play rests far ahead of training; but a better model begins at once, and rests when it is far ahead itself."""
+    monkeypatch.setattr("rlscout.selfplay.make_evaluator", lambda *_, **__: HashedEvaluator(9))
+    settings = {"selfplay.lead": "2", "train.min_samples": "100", "train.batch": "10", "train.reuse": "2"}
+    config = load("tictactoe-tiny", {**settings, "selfplay.poll_seconds": "3600"}, {})
+    with open_store(tmp_path, "mnk:3,3,3") as store:
+
+        def stored(samples: int) -> None:
+            first = store.sample_counts().games
+            store.add_games([make_game(first + i, 10, squares=9) for i in range(samples // 10)])
+
+        def promoted(model: str) -> None:
+            store.set_evaluation(store.add_model(model, flat_network("tictactoe"), 0, 1, {}), "+")
+            watch._look(threading.Event())
+
+        watch = StoreWatch(config, store, threading.Event(), 0)
+        watch.close()
+        stored(200)
+        assert not watch._far_ahead()
+        stored(800)
+        assert watch._far_ahead()
+        promoted("first")
+        assert not watch._far_ahead()
+        stored(100)
+        assert not watch._far_ahead()
+        stored(10)
+        assert watch._far_ahead()
+        store.add_metrics(
+            [Metric(1.0, "train", "step", 20.0)]
+        )  # has had use for 20 * 10 / 2 samples: twice as many are allowed
+        assert not watch._far_ahead()
+        stored(200)
+        assert watch._far_ahead()
+        promoted("second")
+        assert not watch._far_ahead()
