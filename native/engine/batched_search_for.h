@@ -71,6 +71,7 @@ class BatchedSearchFor : public BatchedSearchJob {
 
   bool finished() const override { return search_->finished(); }
   SearchCounters counters() const override { return search_->counters(); }
+  RepeatedNodes repeated_nodes() const override { return search_->repeated_nodes(); }
 
  private:
   template <class Weight>

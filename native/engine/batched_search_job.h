@@ -29,6 +29,7 @@ class BatchedSearchJob {
   virtual RootStatistics root_statistics() const = 0;
   virtual bool finished() const = 0;
   virtual SearchCounters counters() const = 0;
+  virtual RepeatedNodes repeated_nodes() const = 0;
 };
 
 // By the names of _native.pyi; std::invalid_argument for others, as for options that make no sense.

@@ -405,7 +405,11 @@ void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
            })
       .def("root_statistics", [](const PythonSearch& s) { return root_statistics(s.engine, s.job->root_statistics()); })
       .def("finished", [](const PythonSearch& s) { return s.job->finished(); })
-      .def("counters", [](const PythonSearch& s) { return search_counters(s.job->counters()); });
+      .def("counters", [](const PythonSearch& s) { return search_counters(s.job->counters()); })
+      .def("repeated_nodes", [](const PythonSearch& s) {
+        const RepeatedNodes found = s.job->repeated_nodes();
+        return nb::make_tuple(found.nodes, found.repeated);
+      });
   engine.def(
       "batched_search",
       [](const Engine& e, const nb::dict& options) {

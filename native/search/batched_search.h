@@ -156,6 +156,21 @@ class BatchedSearch {
     return all;
   }
 
+  RepeatedNodes repeated_nodes() const {
+    RepeatedNodes all;
+    std::vector<typename G::Position> positions;
+    for (const auto& slot : slots_)
+      for (const auto& tree : slot.trees()) {
+        positions.clear();
+        tree.for_each_position(
+            [&](const auto& position) { positions.push_back(canonical(shared_.game, position).position); });
+        std::sort(positions.begin(), positions.end());
+        all.nodes += static_cast<std::int64_t>(positions.size());
+        all.repeated += positions.end() - std::unique(positions.begin(), positions.end());
+      }
+    return all;
+  }
+
  private:
   using Deadline = std::chrono::time_point<std::chrono::steady_clock, std::chrono::duration<double>>;
   static constexpr std::size_t kTogether = 12;  // trees walked in turn

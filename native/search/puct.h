@@ -225,6 +225,11 @@ class alignas(64) Tree {
     for (const std::uint32_t chunk : old) arena_.give_back(chunk);
   }
 
+  template <class Visit>
+  void for_each_position(Visit&& visit) const {
+    if (has_root()) visit_subtree(root_, root_opened_, visit);
+  }
+
  private:
   static constexpr std::uint32_t kSameSide = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kOver = kSameSide - 1;
@@ -555,6 +560,16 @@ class alignas(64) Tree {
     const std::uint32_t copied = copy_node(node);
     group_at(to)->node[0] = copied;
     return to;
+  }
+
+  template <class Visit>
+  void visit_subtree(std::uint32_t at, bool opened, Visit& visit) const {
+    if (!opened) return visit(node_at(at).position);
+    visit(node_at(group_at(at)->node[0]).position);
+    const std::uint32_t first = 4 * at + 1, end = first + header_of(*group_at(at)).opened;
+    for (std::uint32_t child = first; child < end; ++child)
+      if (const std::uint32_t reference = node_of(child); reference != kOver)
+        visit_subtree(reference & ~kSameSide, visits_of(child) > 1, visit);
   }
 
   // First what every walk needs, in few cache lines.

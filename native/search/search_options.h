@@ -90,4 +90,10 @@ struct SearchCounters {
   std::int64_t tree_bytes = 0;  // bytes that these take
 };
 
+// How often a tree meets a position again.
+struct RepeatedNodes {
+  std::int64_t nodes = 0;
+  std::int64_t repeated = 0;  // whose position, images folded, another node of the same tree has: all but one of each
+};
+
 }  // namespace rlscout

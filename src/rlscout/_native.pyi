@@ -257,3 +257,5 @@ class BatchedSearch:
     def root_statistics(self) -> RootStatistics: ...  # mode "analysis"
     def finished(self) -> bool: ...  # total_games reached, or every analysis done
     def counters(self) -> SearchCounters: ...
+    def repeated_nodes(self) -> tuple[int, int]:
+        """(nodes in all trees now, those whose position, images folded, another node of the same tree has: all but one of each)"""

@@ -102,6 +102,7 @@ class Speed:
     share_of_bare: float
     hit_rate: float  # of the cache
     batch: float  # mean
+    repeated_nodes: float  # share of a tree's nodes whose position, images folded, it has already
     bytes_per_tree: float  # growth of resident memory over the number of games in flight
     search_idle: float  # share of the wall time in which no search runs
     evaluator_idle: float
@@ -122,7 +123,8 @@ class Speed:
             f"{self.moves_per_s:,.1f} moves ({self.seconds:.1f} CPU s, {self.wall_seconds:.1f} s: "
             f"{self.wall_evaluations_per_s:,.0f} evaluations a second); "
             f"1000 games in {self.seconds_per_1000_games:,.0f} s",
-            f"{self.bytes_per_tree / 1000:,.0f} kB a tree; idle: search {self.search_idle:.0%}, evaluator "
+            f"{self.bytes_per_tree / 1000:,.0f} kB a tree, {self.repeated_nodes:.1%} of its nodes are a position it has already",
+            f"idle: search {self.search_idle:.0%}, evaluator "
             f"{self.evaluator_idle:.0%} of the time" + (f"; hit rate {self.hit_rate:.1%}" if self.cache else ""),
         ]
         if self.bare_evaluations_per_s:
@@ -305,6 +307,7 @@ def measure(asked: Asked) -> Speed:
     bare = bare_count / bare_seconds if bare_seconds else 0.0
     rate, wall_rate = (loop.timed.evaluated / seconds for seconds in (loop.cpu, loop.wall))
     known = sum(c["known"] for c in counters)
+    nodes, repeated = np.sum([search.repeated_nodes() for search in searches], axis=0)
     return Speed(
         played.name,
         asked.network,
@@ -323,6 +326,7 @@ def measure(asked: Asked) -> Speed:
         share_of_bare=(wall_rate if isinstance(evaluator, QueuedEvaluator) else rate) / bare if bare else 0.0,
         hit_rate=known / max(1, known + loop.timed.evaluated),
         batch=loop.timed.evaluated / max(1, loop.rounds),
+        repeated_nodes=repeated / max(1, nodes),
         bytes_per_tree=(psutil.Process().memory_info().rss - resident) / asked.games,
         search_idle=1.0 - sum(loop.clock.wall[name] for name in (WALK, BACK_UP, GAMES)) / loop.wall,
         evaluator_idle=loop.timed.idle(loop.wall),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from puct_reference import ReferenceTree
 
 from rlscout import native
+from rlscout.games import game as named
 from rlscout.inference.hashed import HashedEvaluator
 from rlscout.network import bits
 
@@ -408,3 +409,23 @@ def test_openings_of_self_play_have_all_lengths() -> None:
     """Samples begin at every ply up to `opening_plies`: the start is learned, and so are replies to odd moves."""
     begins = [int(record["ply"][0]) for record in play("mnk:5,4,4", opening_plies=3, total_games=60, simulations=4)]
     assert set(begins) == {0, 1, 2, 3}
+
+
+def test_nodes_of_one_position_are_counted() -> None:
+    """Nine first moves are three but for symmetry; the transpositions of tic-tac-toe leave 627 positions where a move is due."""
+    for simulations, wanted in ((9, (10, 6)), (60_000, None)):
+        engine = named("tictactoe").engine
+        search = engine.batched_search(
+            {"mode": "analysis", "players": ["rollouts"], "games": 1, "simulations": simulations, "c_puct": 1000.0}
+        )
+        assert search.repeated_nodes() == (0, 0)
+        search.set_positions(engine.initial()[None])
+        empty = np.zeros((0, 2), np.uint64)
+        while not search.finished():
+            search.gather(0, empty, empty[:, :1])
+        nodes, repeated = search.repeated_nodes()
+        assert nodes == search.counters()["nodes"]
+        if wanted is not None:
+            assert (nodes, repeated) == wanted
+        else:
+            assert 400 < nodes - repeated <= 627
