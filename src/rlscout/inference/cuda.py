@@ -59,16 +59,15 @@ class Busy:
 
 
 class CudaAnswer:
-    """What will have been said of a batch. `events` go back to `free` when it is waited for."""
+    """What will have been said of a batch. It holds the evaluator, whose weights the device may still be reading."""
 
-    def __init__(self, heads: Tensor, shape: tuple[int, int], busy: Busy, events: Events, free: list[Events]) -> None:
-        self._heads, self._shape, self._busy, self._events, self._free = heads, shape, busy, events, free
+    def __init__(self, evaluator: CudaEvaluator, heads: Tensor, shape: tuple[int, int], events: Events) -> None:
+        self._evaluator, self._heads, self._shape, self._events = evaluator, heads, shape, events
 
     def result(self) -> Heads:
         """Waits for it, letting other threads work. The arrays are this answer's own."""
         self._events[1].synchronize()
-        self._busy.add(*self._events)
-        self._free.append(self._events)
+        self._evaluator.came_back(self._events)
         heads, values = self._heads.numpy(), 4 * self._shape[0]
         return Heads(heads[values:].view(np.float16).reshape(self._shape), heads[:values].view(np.float32))
 
@@ -119,7 +118,12 @@ class CudaEvaluator:
             heads = torch.empty(len(made), dtype=torch.uint8, pin_memory=True)
             heads.copy_(made, non_blocking=True)
             events[1].record()
-        return CudaAnswer(heads, (len(legal), self._squares), self._busy, events, self._events)
+        return CudaAnswer(self, heads, (len(legal), self._squares), events)
+
+    def came_back(self, events: Events) -> None:
+        """For the answer of a batch: it is there."""
+        self._busy.add(*events)
+        self._events.append(events)
 
     def _there(self, boards: U64) -> Tensor:
         there = torch.empty(boards.shape, dtype=torch.int64, device=self._device)
