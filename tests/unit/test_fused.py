@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from rlscout.config import NetworkConfig
 from rlscout.games import game
 from rlscout.inference import make_evaluator
 from rlscout.inference.calibration import random_positions
-from rlscout.inference.fused import fused, source
+from rlscout.inference.fused import Fused, fused, source
 from rlscout.inference.whole import BEGIN, whole_layers
 from rlscout.network import F32, U64, Header, Network, bits, folded, planes
 
@@ -57,6 +59,19 @@ def answers(
     """Of the kernel, compiled for a CPU."""
     shape = fused(header, shared_bytes, bits)
     assert shape is not None
+    loaded = compiled_for_cpu(shape, folder)
+    weights = shape.weights(network(header), calibration)
+    policy = np.full((len(positions) + 1, header.squares), 7.0, np.float16)
+    value = np.full(len(positions) + 1, 7.0, np.float32)
+    pointer = [array.ctypes.data_as(ctypes.c_void_p) for array in (positions, legal, *weights, policy, value)]
+    loaded.run(*pointer[:2], len(positions), *pointer[2:])
+    assert (policy[-1] == 7).all()
+    assert value[-1] == 7
+    assert ctypes.c_int.in_dll(loaded, "bank_conflicts").value == 0
+    return policy[:-1].astype(np.float32), value[:-1]
+
+
+def compiled_for_cpu(shape: Fused, folder: Path) -> ctypes.CDLL:
     (folder / "tower.cpp").write_text(source() + ENTRY)
     library = folder / "tower.so"
     defines = [f"-D{name}={value}" for name, value in shape.macros().items()]
@@ -67,16 +82,7 @@ def answers(
         ],
         check=True,
     )  # fmt: skip
-    loaded = ctypes.CDLL(str(library))
-    weights = shape.weights(network(header), calibration)
-    policy = np.full((len(positions) + 1, header.squares), 7.0, np.float16)
-    value = np.full(len(positions) + 1, 7.0, np.float32)
-    pointer = [array.ctypes.data_as(ctypes.c_void_p) for array in (positions, legal, *weights, policy, value)]
-    loaded.run(*pointer[:2], len(positions), *pointer[2:])
-    assert (policy[-1] == 7).all()
-    assert value[-1] == 7
-    assert ctypes.c_int.in_dll(loaded, "bank_conflicts").value == 0
-    return policy[:-1].astype(np.float32), value[:-1]
+    return ctypes.CDLL(str(library))
 
 
 SHAPES = {
@@ -221,3 +227,68 @@ def test_networks_of_a_shape_share_a_kernel() -> None:
 )
 def test_what_does_not_fit(header: Header) -> None:
     assert fused(header, HOPPER) is None
+
+
+class Event:
+    """Of CUDA: what it is asked for is done already."""
+
+    milliseconds = 0.0
+
+    def __init__(self, **_: bool) -> None: ...
+
+    def record(self) -> None:
+        Event.milliseconds += 1.0
+        self.at = Event.milliseconds
+
+    def synchronize(self) -> None: ...
+
+    def elapsed_time(self, other: Event) -> float:
+        return other.at - self.at
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
+def test_the_queue_on_the_way_to_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything between the arrays of a search and the arguments of the kernel, with a CPU in the place of the GPU."""
+    import torch
+
+    from rlscout.inference import QueuedEvaluator, cuda
+
+    def compiled(shape: Fused, _: torch.device) -> Callable[[int, int], None]:
+        kernel = compiled_for_cpu(shape, tmp_path)
+
+        def launch(count: int, arguments: int) -> None:
+            places = (ctypes.c_void_p * 10).from_address(arguments)
+            given = [ctypes.c_void_p(ctypes.c_void_p.from_address(place or 0).value) for place in places]
+            assert ctypes.c_int.from_address(places[2] or 0).value == count
+            kernel.run(*given[:2], count, *given[3:])
+
+        return launch
+
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *shape, pin_memory=False, **more: empty(*shape, **more))
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    for name in ("stream", "device"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: nullcontext())
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(cuda.importlib.util, "find_spec", lambda _: True)
+    monkeypatch.setattr(cuda, "_stream", lambda _: None)
+    monkeypatch.setattr(cuda, "_shared_bytes", lambda _: HOPPER)
+    monkeypatch.setattr(cuda, "_compiled", compiled)
+
+    header = SHAPES["othello6"][0]
+    evaluator = cuda.CudaEvaluator(network(header), torch.device("cpu"))
+    assert isinstance(evaluator, QueuedEvaluator)
+    assert evaluator.kernel == "fused"
+    positions, legal = canaries(header)
+    wanted = make_evaluator("torch", network(header), "cpu").evaluate(positions, legal)
+    boards, moves = evaluator.array(20, 2), evaluator.array(20, 1)
+    boards[:11], moves[:11] = positions, legal
+    under_way = [(size, evaluator.submit(boards[:size], moves[:size])) for size in (11, 0, 3, 11)]
+    for size, answer in under_way:
+        policy, value = answer.result()
+        assert (policy.dtype, value.dtype, policy.shape) == (np.float16, np.float32, (size, 36))
+        np.testing.assert_allclose(policy, wanted.policy[:size], rtol=0, atol=3e-3)
+        np.testing.assert_allclose(value, wanted.value[:size], rtol=0, atol=3e-3)
+    assert evaluator.busy_seconds == pytest.approx(0.004)  # each from its begin to its end, one tick later
