@@ -359,8 +359,8 @@ nb::dict search_counters(const SearchCounters& counters) {
 struct PythonSearch {
   const Engine& engine;
   std::unique_ptr<BatchedSearchJob> job;
-  nb::dict
-      no_games;  // what take_games answers most often, made once: a dozen arrays take longer than the rest of a call
+  // What take_games answers most often, made once: a dozen arrays take longer than the rest of a round in Python.
+  nb::dict no_games;
 };
 
 // Arrays that gather writes to: never a converted copy.
