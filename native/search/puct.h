@@ -227,7 +227,8 @@ class alignas(64) Tree {
 
   template <class Visit>
   void for_each_position(Visit&& visit) const {
-    if (has_root()) visit_subtree(root_, root_opened_, visit);
+    // What a walk under way has just opened was visited once, and has children already.
+    if (has_root()) visit_subtree(root_, root_opened_, depth_ < 2 ? 0 : path(depth_ - 2) & ~kSameSide, visit);
   }
 
  private:
@@ -297,6 +298,9 @@ class alignas(64) Tree {
   static PriorCode* priors_of(Node& node) { return reinterpret_cast<PriorCode*>(&node + 1); }
   static const PriorCode* priors_of(const Node& node) { return reinterpret_cast<const PriorCode*>(&node + 1); }
   std::uint32_t& path(int ply) {
+    return ply < kNear ? near_path_[ply] : far_path_[static_cast<std::size_t>(ply - kNear)];
+  }
+  std::uint32_t path(int ply) const {
     return ply < kNear ? near_path_[ply] : far_path_[static_cast<std::size_t>(ply - kNear)];
   }
 
@@ -563,13 +567,13 @@ class alignas(64) Tree {
   }
 
   template <class Visit>
-  void visit_subtree(std::uint32_t at, bool opened, Visit& visit) const {
+  void visit_subtree(std::uint32_t at, bool opened, std::uint32_t just_opened, Visit& visit) const {
     if (!opened) return visit(node_at(at).position);
     visit(node_at(group_at(at)->node[0]).position);
     const std::uint32_t first = 4 * at + 1, end = first + header_of(*group_at(at)).opened;
     for (std::uint32_t child = first; child < end; ++child)
       if (const std::uint32_t reference = node_of(child); reference != kOver)
-        visit_subtree(reference & ~kSameSide, visits_of(child) > 1, visit);
+        visit_subtree(reference & ~kSameSide, visits_of(child) > 1 || child == just_opened, just_opened, visit);
   }
 
   // First what every walk needs, in few cache lines.

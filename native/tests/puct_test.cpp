@@ -21,12 +21,16 @@ using Wide = mnk::Mnk<mnk::DynamicShape<4>>;
 
 float fake_value(std::uint64_t key) { return static_cast<float>(static_cast<int>(mix(key) >> 48) - 32768) / 32768.0f; }
 
-// One walk, its leaf answered by hashes of its position.
 template <Game G>
-void simulate(const G& game, Tree<G>& tree) {
+void walk(Tree<G>& tree) {
   tree.start_walk();
   while (tree.step()) {
   }
+}
+
+// The leaf of a walk, by hashes of its position.
+template <Game G>
+void answer(const G& game, Tree<G>& tree) {
   if (tree.leaf_is_over()) return tree.back_up_finished();
   const std::uint64_t key = game.key(tree.leaf_position());
   std::vector<float> priors(static_cast<std::size_t>(count(tree.leaf_moves())));
@@ -35,6 +39,12 @@ void simulate(const G& game, Tree<G>& tree) {
   for (auto& prior : priors) prior /= total;
   tree.expand(priors);
   tree.back_up(fake_value(key));
+}
+
+template <Game G>
+void simulate(const G& game, Tree<G>& tree) {
+  walk(tree);
+  answer(game, tree);
 }
 
 int total_visits(const std::vector<RootMove>& moves) {
@@ -101,6 +111,23 @@ TEST_CASE("a subtree that is kept is the tree it was") {
   }
 }
 
+TEST_CASE("a walk under way does not change which positions a tree has") {
+  const othello::Othello<6> game;
+  using Position = othello::Othello<6>::Position;
+  Arena arena(0);
+  Tree<othello::Othello<6>> tree(game, {}, arena);
+  tree.reset(game.initial());
+  for (int i = 0; i <= 200; ++i) {
+    std::vector<Position> before, after;
+    tree.for_each_position([&](const Position& position) { before.push_back(position); });
+    CHECK(before.size() == tree.nodes());
+    walk(tree);
+    tree.for_each_position([&](const Position& position) { after.push_back(position); });
+    CHECK(after == before);
+    answer(game, tree);
+  }
+}
+
 TEST_CASE("a move that was never tried starts anew") {
   const TicTacToe game;
   Arena arena(0);
@@ -121,9 +148,7 @@ TEST_CASE("noise mixes the priors of tried and untried moves") {
     Tree<othello::Othello<8>> tree(game, {}, arena);
     tree.reset(game.initial());
     if (uniform) {
-      tree.start_walk();
-      while (tree.step()) {
-      }
+      walk(tree);
       tree.expand({});
       tree.back_up(0.0f);
     }
