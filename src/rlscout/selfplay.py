@@ -310,7 +310,7 @@ class StoreWatch:
         self.resting = False
         self.promoted = False
         self.trained = 0.0  # samples that training has had use for
-        self.excused = 0.0  # samples that are forgiven: the lead of the models before
+        self.excused = 0.0  # samples that are forgiven: what is left of the lead of the models before
         self.told = 0.0  # when, by its own clock, training told that
         self._look(stopping)
         self.thread = threading.Thread(target=self._run, daemon=True, name="networks")
@@ -344,9 +344,10 @@ class StoreWatch:
         for metric in self.store.read_metrics("step", self.told)[-1:]:
             self.told, self.trained = metric.time, metric.value * settings.batch / settings.reuse
         ahead = self.store.sample_counts().last_id - lead * (settings.min_samples + self.trained)
-        if self.promoted:
-            # What an older model played in excess is no reason for a better one to rest.
-            self.excused, self.promoted = max(0.0, ahead + settings.min_samples), False
+        # What an older model played in excess is no reason for a better one to rest; once training has caught up with it, it excuses
+        # nothing more.
+        least = max(0.0, ahead + settings.min_samples)
+        self.excused, self.promoted = least if self.promoted else min(self.excused, least), False
         return ahead > self.excused
 
     def _look(self, ending: threading.Event) -> None:

@@ -155,3 +155,9 @@ def test_a_lead_over_training_is_forgiven_at_a_promotion(tmp_path: Path, monkeyp
         assert watch._far_ahead()
         promoted("second")
         assert not watch._far_ahead()
+        store.add_metrics([Metric(2.0, "train", "step", 200.0)])  # training has caught up: nothing is left to forgive
+        assert not watch._far_ahead()
+        stored(890)
+        assert not watch._far_ahead()
+        stored(10)
+        assert watch._far_ahead()
