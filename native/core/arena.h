@@ -1,6 +1,7 @@
 // Memory that many small things share which grow and go at different times: cache lines, taken and given back by the chunk.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -19,8 +20,17 @@ class Arena {
   static constexpr std::uint32_t kChunk = 64;                          // lines
   static constexpr std::uint32_t kMostLines = std::uint32_t{1} << 29;  // 32 GiB
 
-  // Address space for `lines` is set aside, so that they stay where they are; memory is taken as chunks are.
-  explicit Arena(std::size_t lines) { lines_.reserve(lines); }
+  // Address space for `lines` is set aside, so that they stay where they are, or for as many as the system grants; memory is taken as
+  // chunks are.
+  explicit Arena(std::size_t lines) {
+    for (lines = std::min<std::size_t>(lines, kMostLines); lines > 0; lines /= 2) {
+      try {
+        lines_.reserve(lines);
+        return;
+      } catch (const std::bad_alloc&) {
+      }
+    }
+  }
 
   // The first of kChunk lines.
   std::uint32_t take() {

@@ -65,7 +65,7 @@ class alignas(64) Tree {
   // Lines that a tree of so many nodes takes, rather too many than too few.
   static std::size_t lines_for(const G& game, int nodes) {
     const auto squares = static_cast<std::size_t>(game.columns() * game.rows());
-    return static_cast<std::size_t>(std::min(nodes, kMostReserved)) * (node_lines(squares / 2) + 1) + Arena::kChunk;
+    return static_cast<std::size_t>(std::min(nodes, kMostReserved)) * (node_lines(squares) + 1) + Arena::kChunk;
   }
 
   // Forgets everything; the next leaf is `root`, where a move must be due.

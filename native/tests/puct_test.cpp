@@ -128,6 +128,15 @@ TEST_CASE("a walk under way does not change which positions a tree has") {
   }
 }
 
+TEST_CASE("a tree stays within the lines set aside for it, even where every square is a move") {
+  const Wide game({15, 15, 5});
+  Arena arena(0);
+  Tree<Wide> tree(game, {}, arena);
+  tree.reset(game.initial());
+  for (int i = 0; i < 800; ++i) simulate(game, tree);
+  CHECK(arena.take() < Tree<Wide>::lines_for(game, 800));
+}
+
 TEST_CASE("a move that was never tried starts anew") {
   const TicTacToe game;
   Arena arena(0);

@@ -405,6 +405,14 @@ def test_bad_arguments() -> None:
         analysis.set_positions(over[None])
 
 
+def test_more_trees_than_memory_could_hold_begin_all_the_same() -> None:
+    """They may well stay small. Memory that is set aside is not taken: 60 GB here, were they all as large as they may become."""
+    engine = native.engine("othello8")
+    search = engine.batched_search({"games": 20_000, "simulations": 65_535})
+    positions, legal = buffers(engine, 20_000)
+    assert search.gather(0, positions, legal, 10.0) == 20_000
+
+
 def test_openings_of_self_play_have_all_lengths() -> None:
     """Samples begin at every ply up to `opening_plies`: the start is learned, and so are replies to odd moves."""
     begins = [int(record["ply"][0]) for record in play("mnk:5,4,4", opening_plies=3, total_games=60, simulations=4)]
