@@ -406,14 +406,16 @@ class AlphaBeta<G>::Worker {
   // Enhanced transposition cut-off (J. Schaeffer and A. Plaat, 1996): a reply known to be good enough ends the node, one
   // known to fail needs no search.
   void probe_replies(const ChildList& children, Picker& picker, int bound, int& best, Move& best_move) {
-    if (traits_.empties(children.items[0].node) <= Traits::kLocalEmpties) return;  // not in the shared table
-    Slot slots[std::tuple_size_v<decltype(ChildList::items)>];
+    const int empties = traits_.empties(children.items[0].node);
+    const bool local = empties <= Traits::kLocalEmpties;
+    Key keys[std::tuple_size_v<decltype(ChildList::items)>];
     for (int i = 0; i < children.size; ++i) {
-      slots[i] = shared_.slot_of(traits_, children.items[static_cast<std::size_t>(i)].node);
-      shared_.table_.prefetch(slots[i].key);
+      const Node& node = children.items[static_cast<std::size_t>(i)].node;
+      keys[i] = local ? traits_.table_key(node.position) : shared_.slot_of(traits_, node).key;
+      if (!local) shared_.table_.prefetch(keys[i]);
     }
     picker.filter([&](int i) {
-      const auto entry = shared_.table_.probe(slots[i].key);
+      const auto entry = local ? local_.probe(keys[i], empties) : shared_.table_.probe(keys[i]);
       if (!entry) return true;
       const Move move = children.items[static_cast<std::size_t>(i)].move;
       const bool proves = -entry->bounds.upper >= bound;

@@ -199,7 +199,7 @@ class TranspositionTable {
 // Bounds of small subtrees, one table of slots per number of empties; not shared, so nothing guards it.
 template <int kKeyWords>
 class LocalTable {
-  static constexpr int kLogSlots = 10;
+  static constexpr int kLogSlots = 12;
 
  public:
   using Key = TableKey<kKeyWords>;

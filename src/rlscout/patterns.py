@@ -7,9 +7,9 @@ claim one step above it. The native search orders moves by them; a wrong table c
     load("othello6")                   ->  PatternTable      the one shipped with the package, None where there is none
 
 Training goes in rounds. The first takes its positions from games of a player that leaves few replies, the others from the
-search trees of the solver ordered by the tables of the round before: the tables are asked about such positions. Labels are exact
-up to `exact_empties`; above, the tables of fewer empties are asked a few plies ahead. Each stage is fitted by least squares as a
-correction of the stage below it, its neighbours counting half.
+search trees of the solver ordered by the tables of the round before: the tables are asked about such positions. Every round is
+fitted to the positions of all rounds so far. Labels are exact up to `exact_empties`; above, the tables of fewer empties are asked
+a few plies ahead. Each stage is fitted by least squares as a correction of the stage below it, its neighbours counting half.
 
 All games begin at the parallel start, so that the ordinary start and its openings remain for measuring what a table is worth.
 """
@@ -46,9 +46,9 @@ class TrainOptions:
     """What a table depends on, stored with it."""
 
     seed: int = 1
-    samples: int = 48_000  # positions a stage in the last round, half as many in each one before
+    samples: int = 48_000  # new positions a stage in the last round, half as many in each one before
     rounds: int = 3
-    roots: int = 100  # positions whose trees are sampled in a round
+    roots: int = 100  # positions whose trees are sampled in a round, the more even half of twice as many
     root_empties: int = 22
     root_nodes: int = 10_000_000  # at most, of each tree
     exact_empties: int = 13  # labels are exact up to here
@@ -118,7 +118,7 @@ def train(
     on `threads`. ValueError where the game has no pattern tables."""
     options = options or TrainOptions()
     rules = game(name)
-    first, _, _, features = rules.engine.pattern_shape
+    first, stages, _, features = rules.engine.pattern_shape
     if not features:
         raise ValueError(f"game '{name}' has no pattern tables")
     if options.exact_empties < first + 3 or options.rounds < 1:
@@ -126,13 +126,22 @@ def train(
             f"exact_empties {options.exact_empties}, rounds {options.rounds}: allowed are {first + 3} and more (the stage above asks"
             " the table of four empties fewer), 1 and more"
         )
+    if not first <= options.root_empties < first + stages:
+        raise ValueError(f"root_empties {options.root_empties}: allowed are {first} to {first + stages - 1}")
     if not name.endswith(":parallel"):
         rules = game(f"{name}:parallel")
     table: PatternTable | None = None
+    positions: dict[int, U64] = {}
+    exact: dict[int, F64] = {}
     for number in range(options.rounds):
         now = replace(options, samples=options.samples >> (options.rounds - 1 - number), seed=options.seed + number)
-        positions = positions_for(rules, now, table)
-        table = fit_stages(rules.engine, positions, now, table, threads, on_stage)
+        for empties, found in positions_for(rules, now, table).items():
+            new = found if empties not in positions else not_among(found, positions[empties])
+            positions[empties] = np.concatenate([positions.get(empties, new[:0]), new])
+            if empties <= options.exact_empties:
+                labels = exact_labels(rules.engine, new, table, threads)
+                exact[empties] = np.concatenate([exact.get(empties, labels[:, :0]), labels], axis=1)
+        table = fit_stages(rules.engine, positions, exact, now, threads, on_stage)
     assert table is not None
     return replace(table, game=name, options=options)
 
@@ -140,12 +149,12 @@ def train(
 def fit_stages(
     engine: Engine,
     positions: dict[int, U64],
+    exact: dict[int, F64],
     options: TrainOptions,
-    before: PatternTable | None,
     threads: int,
     on_stage: Callable[[StageError], None],
 ) -> PatternTable:
-    """One round: labels and weights, from the fewest empties up."""
+    """Weights, and labels where they are not exact, from the fewest empties up."""
     first, stages, size, _ = engine.pattern_shape
     weights = np.zeros((2, stages, size))
     errors = []
@@ -153,10 +162,8 @@ def fit_stages(
     for stage in range(stages):
         empties = first + stage
         for number in (empties, empties + 1):  # the stage above counts too where its labels do not wait for this one
-            if number not in known and number <= options.exact_empties:
-                known[number] = labelled(
-                    engine, positions[number], exact_labels(engine, positions[number], before, threads), options
-                )
+            if number not in known and number in exact:
+                known[number] = labelled(engine, positions[number], exact[number], options)
         if empties not in known:
             ahead = labels_ahead(engine, positions[empties], packed(weights), threads)
             known[empties] = labelled(engine, positions[empties], ahead, options)
@@ -200,8 +207,13 @@ def positions_for(rules: Game, options: TrainOptions, before: PatternTable | Non
     if before is None:
         return games
     generator = np.random.default_rng(options.seed)
-    deep = sample_positions(rules, options.root_empties, options.root_empties, replace(options, samples=options.roots))
-    roots = [*deep[options.root_empties], *games[last + 2][: options.roots // 4]]
+    deep = sample_positions(
+        rules, options.root_empties, options.root_empties, replace(options, samples=2 * options.roots)
+    )
+    roots = [
+        *even(rules.engine, deep[options.root_empties], before)[: options.roots],
+        *games[last + 2][: options.roots // 4],
+    ]
     trees = tree_positions(rules.engine, np.array(roots), options, before)
     chosen: dict[int, U64] = {}
     for number in range(first, last + 1):
@@ -211,6 +223,14 @@ def positions_for(rules: Game, options: TrainOptions, before: PatternTable | Non
         distinct = np.unique(some, axis=0)
         chosen[number] = generator.permutation(distinct)[: options.samples]
     return chosen
+
+
+def even(engine: Engine, positions: U64, table: PatternTable) -> U64:
+    """Positions of one number of empties, those first that the table thinks nearest to a draw: play that is worth solving is."""
+    stage = engine.squares - int(stones(positions[:1])[0]) - engine.pattern_shape[0]
+    scores = table.score[stage].astype(np.int64)[engine.pattern_features(positions)].sum(axis=1)
+    ordered: U64 = positions[np.argsort(np.abs(scores), kind="stable")]
+    return ordered
 
 
 def tree_positions(engine: Engine, roots: U64, options: TrainOptions, table: PatternTable) -> dict[int, U64]:
@@ -283,6 +303,14 @@ def legal_pairs(engine: Engine, positions: U64) -> tuple[NDArray[np.int64], NDAr
     return owner, square.astype(np.int32)
 
 
+def not_among(positions: U64, known: U64) -> U64:
+    def rows(words: U64) -> Any:
+        return np.ascontiguousarray(words).view([("", words.dtype)] * words.shape[1]).ravel()
+
+    new: U64 = positions[~np.isin(rows(positions), rows(known))]
+    return new
+
+
 def stones(words: U64) -> NDArray[np.int64]:
     counts: NDArray[np.int64] = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
     return counts
@@ -310,7 +338,7 @@ def in_batches(label: Callable[[U64], tuple[Any, Any]], positions: U64, threads:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Positions of one stage: M to learn from (mirror images included), T to test on."""
+    """Positions of one stage: M to learn from (mirror images included), T to test on, chosen at random."""
 
     features: NDArray[np.int32]  # [M, features]
     labels: F64  # [2, M]
@@ -323,7 +351,8 @@ class Labelled:
 def labelled(engine: Engine, positions: U64, labels: F64, options: TrainOptions) -> Labelled:
     weights = np.stack([np.ones(len(positions)), np.abs(labels[0]) <= options.clamp])
     labels = np.stack([np.clip(labels[0], -options.clamp, options.clamp), labels[1]])
-    test = np.arange(len(positions)) < round(len(positions) * options.held_out)
+    drawn = np.random.default_rng(options.seed).permutation(len(positions))
+    test = drawn < round(len(positions) * options.held_out)
     return Labelled(
         both_mirrors(engine, positions[~test]),
         np.tile(labels[:, ~test], 2),
@@ -349,13 +378,20 @@ def fit(
     """The weights w that minimise sum of weight * (X w - label)^2 + regularisation |w - start|^2; row i of X has a one at each of
     features[i]. By conjugate gradients, preconditioned by the diagonal: how often each weight is met differs by orders of magnitude."""
 
+    columns = np.ascontiguousarray(features.T).astype(
+        np.intp
+    )  # feature by feature: what is met at random stays in the cache
+
     def gather(weights: F64) -> F64:
-        total: F64 = weights[features].sum(axis=1)
+        total = np.zeros(len(label))
+        for column in columns:
+            total += weights[column]
         return total
 
     def scatter(residual: F64) -> F64:
-        spread = np.repeat(residual * weight, features.shape[1])
-        total: F64 = np.bincount(features.ravel(), spread, len(start)).astype(np.float64)
+        total = np.zeros(len(start))
+        for column in columns:
+            total += np.bincount(column, residual * weight, len(start))
         return total
 
     change = np.zeros_like(start)

@@ -17,7 +17,7 @@ from rlscout.ordering import Asked, Grid, combinations, measure
 @pytest.fixture(scope="module")
 def late() -> Grid:
     kinds = ("static", "random", "patterns", "network", "network+patterns")
-    positions = random_positions(game("othello6"), 3, 10, 11, seed=1)
+    positions = random_positions(game("othello6"), 3, 12, 13, seed=1)
     return measure(Asked(positions, "three", kinds, (0, 1, 3), table_mb=16), HashedEvaluator(36))
 
 

@@ -84,6 +84,18 @@ def test_the_fit_finds_the_weights_that_made_the_labels() -> None:
     assert np.allclose(found[features[:2000]].sum(axis=1), labels[:2000], atol=1e-3)
 
 
+def test_positions_that_are_known_are_new_no_more() -> None:
+    known = np.array([[1, 2], [3, 4]], np.uint64)
+    found = np.array([[4, 3], [1, 2], [1, 4], [3, 4]], np.uint64)
+    assert patterns.not_among(found, known).tolist() == [[4, 3], [1, 4]]
+    assert patterns.not_among(known, found).tolist() == []
+
+
+def test_roots_of_stages_without_a_table_are_refused() -> None:
+    with pytest.raises(ValueError, match="root_empties 30: allowed are 8 to 25"):
+        patterns.train("othello6", TrainOptions(root_empties=30))
+
+
 def test_exact_labels_are_those_of_a_solver_in_any_order() -> None:
     rules = game("othello6")
     none = np.zeros(0, np.int32)

@@ -15,7 +15,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
+#include "core/hash.h"
 #include "games/othello/flips.h"
 #include "games/othello/last_empties.h"
 #include "games/othello/othello.h"
@@ -42,8 +45,9 @@ class SearchTraits<othello::Othello<N>> {
   using ChildList = Children<Node, N * N>;
 
   static constexpr int kLeafEmpties = 4;
-  static constexpr int kLocalEmpties = 8;
-  static constexpr int kEnhancedEmpties = 10;
+  // On 6x6 the shared table, where a look waits for memory, is worth it from 11 empties.
+  static constexpr int kLocalEmpties = N == 6 ? 10 : 8;
+  static constexpr int kEnhancedEmpties = 9;
   // 6x6 and smaller boards leave room for the data beside both boards.
   static constexpr int kKeyWords = N == 8 ? 3 : 2;
 
@@ -51,7 +55,9 @@ class SearchTraits<othello::Othello<N>> {
   using Knowledge = std::shared_ptr<const Patterns>;
 
   explicit SearchTraits(const Game& game, Knowledge patterns = nullptr)
-      : game_(game), last_(game, score_step()), patterns_(std::move(patterns)) {}
+      : game_(game), last_(game, score_step()), patterns_(std::move(patterns)) {
+    if (patterns_ != nullptr) answered_.resize(std::size_t{1} << kLogAnswers);
+  }
 
   static Node node(const Position& p) {
     return {p, othello::mobility<N>(p.own, p.opponent, Game::kBoard), kUnknownScore};
@@ -106,8 +112,8 @@ class SearchTraits<othello::Othello<N>> {
   // What the score may be, 0 where nothing is known: a few plies ahead of a table's prediction.
   int guess(const Node& node, Counters& counters) const {
     if (patterns_ == nullptr) return 0;
-    const int horizon = std::min(empties(node) - kGuessPlies, Patterns::kFirstStage + Patterns::kStages - 1);
-    if (!Patterns::has_stage(horizon) || empties(node) - horizon > kMostGuessPlies) return 0;
+    const int horizon = std::clamp(empties(node) - kGuessPlies, Patterns::kFirstStage, kLastStage);
+    if (empties(node) < horizon || empties(node) - horizon > kGuessPlies) return 0;
     const std::int32_t score = score_ahead(node, horizon, -kHopeless, kHopeless, counters);
     const int step = score_step();
     return std::clamp(step * static_cast<int>(std::lround(static_cast<double>(score) / (kUnit * step))), -N * N, N * N);
@@ -191,7 +197,9 @@ class SearchTraits<othello::Othello<N>> {
       const Node next = after(node, static_cast<Move>(square));
       const auto at = static_cast<std::size_t>(replies.size++);
       replies.squares[at] = static_cast<std::uint8_t>(square);
-      replies.positions[at] = next.position;
+      // Word by word: a copy of the whole would wait for the words to be written first.
+      replies.positions[at].own = next.position.own;
+      replies.positions[at].opponent = next.position.opponent;
       replies.moves[at] = next.moves;
     }
     const auto size = static_cast<std::size_t>(replies.size);
@@ -236,7 +244,10 @@ class SearchTraits<othello::Othello<N>> {
     children.size = replies.size;
     for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i) {
       auto& child = children.items[i];
-      child.node = {replies.positions[i], replies.moves[i], replies.predictions[i].score};
+      child.node.position.own = replies.positions[i].own;
+      child.node.position.opponent = replies.positions[i].opponent;
+      child.node.moves = replies.moves[i];
+      child.node.score = replies.predictions[i].score;
       child.move = static_cast<Move>(replies.squares[i]);
       child.order = -effective_cost(replies.predictions[i], claim);
     }
@@ -286,7 +297,7 @@ class SearchTraits<othello::Othello<N>> {
     std::int32_t best = kHopeless;
     for (int rank = 0; rank < children.size; ++rank) {
       auto& child = at(rank);
-      if (predicted && (rank >= kLookAheadMoves || child.order < promising)) {
+      if (predicted && empties < kAllMovesEmpties && (rank >= kLookAheadMoves || child.order < promising)) {
         child.order -= kHopeless;
         continue;
       }
@@ -321,14 +332,8 @@ class SearchTraits<othello::Othello<N>> {
       if (passed.moves == 0) return game_.score(passed.position) < claim ? 0 : kHopeless / 2;
       return cost_ahead(passed, empties, plies - 1, claim, limit, counters);
     }
+    if (plies <= 1) return best_prediction(node, empties, claim, counters);
     std::int32_t least = kHopeless / 2;
-    if (plies <= 1) {
-      Replies replies;
-      predict_replies(node, empties - 1, replies, counters);
-      for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i)
-        least = std::min(least, effective_cost(replies.predictions[i], claim));
-      return least;
-    }
     ChildList children;
     const bool predicted = Patterns::has_stage(empties - 1);
     if (predicted)
@@ -341,6 +346,21 @@ class SearchTraits<othello::Othello<N>> {
     for (int i = 0; i < tried; ++i)
       least = std::min(least, cost_ahead(children.items[static_cast<std::size_t>(i)].node, empties - 1, plies - 1,
                                          claim, std::min(least, limit), counters));
+    return least;
+  }
+
+  // The same one ply ahead. Look-aheads from different nodes meet the same positions: the last answers are kept.
+  std::int32_t best_prediction(const Node& node, int empties, int claim, Counters& counters) const {
+    const auto [own, opponent] = node.position;
+    const std::uint64_t hash = mix(own ^ std::rotl(opponent, 21) ^ static_cast<std::uint64_t>(claim));
+    Answered& kept = answered_[hash >> (64 - kLogAnswers)];
+    if (kept.own == own && kept.opponent == opponent && kept.claim == claim) return kept.least;
+    Replies replies;
+    predict_replies(node, empties - 1, replies, counters);
+    std::int32_t least = kHopeless / 2;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i)
+      least = std::min(least, effective_cost(replies.predictions[i], claim));
+    kept = {own, opponent, claim, least};
     return least;
   }
 
@@ -387,18 +407,27 @@ class SearchTraits<othello::Othello<N>> {
   // Where a node is predicted to be kFailingDiscs below the claim, its children are predicted from kFailingEmpties only.
   static constexpr int kFailingDiscs = 6, kFailingEmpties = 12;
   // Where it is predicted to be kLookAheadDiscs below, what its children cost is not looked ahead for.
-  static constexpr int kLookAheadDiscs = 3;
-  static constexpr int kTwoPlies = 14, kFourPlies = 18, kSixPlies = 22, kMostPlies = 6;
+  static constexpr int kLookAheadDiscs = 6;
+  static constexpr int kTwoPlies = 13, kFourPlies = 18, kSixPlies = 22, kMostPlies = 6;
   static constexpr int kLookAheadMoves = 4, kLookAheadBits = 3, kStopBits = 1;
-  static constexpr int kReplies = 2, kUnpredictedReplies = 5;
+  // With so many empties nodes are few: every move is looked into.
+  static constexpr int kAllMovesEmpties = N == 8 ? 23 : 26;
+  static constexpr int kReplies = N == 8 ? 3 : 2, kUnpredictedReplies = 5;
   static constexpr double kSlope = 0.1, kCostWeight = 0.12;
   static constexpr int kLastStage = Patterns::kFirstStage + Patterns::kStages - 1;
   static constexpr std::int32_t kHopeless = 1 << 24;
-  static constexpr int kGuessPlies = 4, kMostGuessPlies = 8;
+  static constexpr int kGuessPlies = 10;
+
+  static constexpr int kLogAnswers = 12;
+  struct Answered {
+    std::uint64_t own, opponent;
+    std::int32_t claim, least;
+  };
 
   Game game_;
   othello::LastEmpties<N> last_;
   Knowledge patterns_;
+  mutable std::vector<Answered> answered_;
 };
 
 }  // namespace rlscout
