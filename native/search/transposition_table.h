@@ -25,6 +25,7 @@
 #include "core/game.h"
 #include "core/hash.h"
 #include "core/pages.h"
+#include "core/prefetch.h"
 #include "search/claim.h"
 #include "search/search_traits.h"
 
@@ -138,7 +139,7 @@ class TranspositionTable {
     return true;
   }
 
-  void prefetch(const Key& key) const { __builtin_prefetch(&bucket(key)); }
+  void prefetch(const Key& key) const { rlscout::prefetch(&bucket(key)); }
 
   std::optional<TableEntry> probe(const Key& key) const {
     const Bucket& at = bucket(key);
