@@ -11,12 +11,13 @@ from networks import flat_network
 from stores import make_game
 
 from rlscout.config import load
+from rlscout.feed import Feed
 from rlscout.games import Position, game
 from rlscout.inference import Answer, Heads
 from rlscout.inference.hashed import HashedEvaluator
 from rlscout.network import U64
-from rlscout.selfplay import StoreWatch, selfplay
-from rlscout.storage import Metric, SampleBatch, open_store
+from rlscout.selfplay import Meter, StoreWatch, Uploader, selfplay
+from rlscout.storage import GameSamples, Metric, SampleBatch, open_store
 
 
 def play(folder: Path, games: int, **more: str) -> SampleBatch:
@@ -85,6 +86,58 @@ class Queued(HashedEvaluator):
                 return queue.evaluate(positions, legal)
 
         return Waiting()
+
+
+def test_a_promoted_network_is_asked_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the network before it answered is left in the cache: the empty board, for one."""
+    stopping, made = threading.Event(), 0
+    with open_store(tmp_path, "mnk:3,3,3") as store:
+
+        def promote(name: str) -> None:
+            store.set_evaluation(store.add_model(name, flat_network("tictactoe"), 0, 1, {}), "+")
+
+        class Asked(HashedEvaluator):
+            def __init__(self) -> None:
+                super().__init__(9)
+                self.batches, self.empty_boards = 0, 0
+
+            def evaluate(self, positions: U64, legal: U64) -> Heads:
+                self.batches += 1
+                self.empty_boards += int((~positions.any(axis=1)).sum())
+                if self is first and self.batches == 10:
+                    promote("second")
+                return super().evaluate(positions, legal)
+
+        def put(_: Uploader, games: list[GameSamples]) -> None:
+            nonlocal made
+            made += sum(game.produced_by_model == 2 for game in games)
+            if made > 100:
+                stopping.set()
+
+        first, second = Asked(), Asked()
+        networks = iter((first, second))
+        monkeypatch.setattr("rlscout.selfplay.make_evaluator", lambda *_, **__: next(networks))
+        monkeypatch.setattr(Uploader, "put", put)
+        promote("first")
+        config = load("tictactoe-tiny", {"selfplay.opening_plies": "0", "selfplay.poll_seconds": "0.01"}, {})
+        selfplay(config, store, "w", stopping)
+    assert first.empty_boards > 0
+    assert second.empty_boards > 0
+
+
+def test_idle_time_is_of_the_network_that_plays() -> None:
+    search = game("tictactoe").engine.batched_search({"mode": "selfplay", "games": 1})
+    feed = Feed(game("tictactoe"), search, 0, 1)
+    meter = Meter([feed], 1.0, "w")
+    before, after = Queued(), Queued()
+    for evaluator, busy, waited, wanted in (
+        (before, 3.0, 1.0, (0.25, 0.25)),
+        (before, 5.0, 1.0, (0.0, 0.5)),
+        (after, 1.0, 4.0, (0.75, 0.75)),
+    ):
+        evaluator.busy_seconds, feed.waited = busy, waited
+        idle = meter._idle(evaluator, 4.0)
+        assert (idle["search_idle"], idle["evaluator_idle"]) == wanted
 
 
 @pytest.mark.parametrize("searches", [1, 3])
