@@ -341,6 +341,7 @@ class StoreWatch:
         settings, lead = self.config.train, self.config.selfplay.lead
         if not lead:
             return False
+        lead = max(1.0, lead)  # less would let training use up all samples, and self-play rest for ever
         for metric in self.store.read_metrics("step", self.told)[-1:]:
             self.told, self.trained = metric.time, metric.value * settings.batch / settings.reuse
         ahead = self.store.sample_counts().last_id - lead * (settings.min_samples + self.trained)
