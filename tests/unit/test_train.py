@@ -246,3 +246,30 @@ def test_each_rank_draws_its_part_of_every_batch(tmp_path: Path) -> None:
                 thread.join()
             assert {len(batch.value) for batch in drawn} == {16}
             assert feeder.drawn == 32 * allowed
+
+
+def test_a_flood_of_samples_leaves_time_for_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many full reads on end: batches are made meanwhile, and every sample is received in the end."""
+    monkeypatch.setattr("rlscout.train.READ_SAMPLES", 10)
+    monkeypatch.setattr("rlscout.train.QUEUED_BATCHES", 1)
+    engine = native.engine("mnk:3,3,3")
+    with open_store(tmp_path, engine.name) as store:
+        store.add_games(random_games(engine, 60, seed=5))
+        total = store.sample_counts().last_id
+        assert total > 300
+        settings = replace(config(reuse=2.0).train, min_samples=50)
+        feeder = Feeder(store, engine, settings, 0.2, np.random.default_rng(1))
+        thread = threading.Thread(target=feeder.run)
+        thread.start()
+        try:
+            first, received = feeder.batches.get(timeout=60), feeder.received
+            calls = 0
+            while feeder.next() is not None or feeder.received < total:
+                assert (calls := calls + 1) < 600, f"only {feeder.received} of {total} samples were received"
+        finally:
+            feeder.stop.set()
+            thread.join()
+        assert len(first.value) == settings.batch
+        assert received < total
+        assert feeder.received == total
+        assert feeder.drawn == int(2.0 * total) // settings.batch * settings.batch
