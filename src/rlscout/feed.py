@@ -38,8 +38,9 @@ class Feed:
     def gather(self, evaluator: Evaluator | None, pool: Executor | None = None) -> int:
         """Advances the search and hands its leaves to the evaluator; returns their number. With `pool`, they are under way when this
         returns: in the pool, or in the evaluator's own queue."""
-        if isinstance(evaluator, QueuedEvaluator) and not self.queued:
-            self.positions, self.legal = (evaluator.array(*boards.shape) for boards in (self.positions, self.legal))
+        queue = evaluator if isinstance(evaluator, QueuedEvaluator) else None
+        if queue is not None and not self.queued:
+            self.positions, self.legal = (queue.array(*boards.shape) for boards in (self.positions, self.legal))
             self.queued = True
         count = self.search.gather(self.player, self.positions, self.legal, GATHER_SECONDS)
         if count == 0:
@@ -51,8 +52,8 @@ class Feed:
             heads = self._evaluate(evaluator, positions, legal)
             self.waited = self.evaluating
             self._back_up(heads)
-        elif isinstance(evaluator, QueuedEvaluator):
-            self.under_way = evaluator.submit(positions, legal)
+        elif queue is not None:
+            self.under_way = queue.submit(positions, legal)
         else:
             self.under_way = pool.submit(self._evaluate, evaluator, positions, legal)
         return count

@@ -120,6 +120,11 @@ def _read_header(content: bytes) -> Header:
     return header
 
 
+def convolutions(architecture: NetworkConfig) -> list[str]:
+    """Names of the 3x3 convolutions in order: the stem, then both of each block."""
+    return ["stem", *(f"blocks.{block}.{part}" for block in range(architecture.blocks) for part in ("first", "second"))]
+
+
 def shapes(header: Header) -> dict[str, tuple[int, ...]]:
     """Every tensor of a network: the one list that file, torch and inference agree on."""
     a = header.architecture
@@ -138,10 +143,8 @@ def shapes(header: Header) -> dict[str, tuple[int, ...]]:
         made[f"{name}.weight"] = (outputs, inputs, *kernel)
         made[f"{name}.bias"] = (outputs,)
 
-    convolution("stem", PLANES, a.channels)
-    for block in range(a.blocks):
-        convolution(f"blocks.{block}.first", a.channels, a.channels)
-        convolution(f"blocks.{block}.second", a.channels, a.channels)
+    for name in convolutions(a):
+        convolution(name, PLANES if name == "stem" else a.channels, a.channels)
     dense("policy_planes", a.channels, a.policy_channels, 1, 1)
     dense("policy", a.policy_channels * header.squares, header.squares)
     dense("value_planes", a.channels, a.value_channels, 1, 1)

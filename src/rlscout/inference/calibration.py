@@ -12,6 +12,9 @@ from rlscout.network import F32, U64, Network, bits, planes
 POSITIONS = 512
 RANDOM_GAMES = 64
 
+TINY = np.float32(np.finfo(np.float32).tiny * 2**40)
+"""The least scale: of channels that give nothing."""
+
 
 def calibration_planes(network: Network, positions: U64 | None = None) -> F32:
     """Planes [B, 3, rows, columns] of positions [B, 2W] of the network's game; where none are given, of random games."""

@@ -25,7 +25,8 @@ from torch.nn import functional
 
 from rlscout.inference import Heads
 from rlscout.inference.fused import Fused, Weights, fused, source
-from rlscout.network import PLANES, U64, Network, folded
+from rlscout.inference.torch import unpacked
+from rlscout.network import PLANES, U64, Network, convolutions, folded
 
 log = logging.getLogger(__name__)
 
@@ -243,9 +244,9 @@ class Graphs:
         def tensor(name: str) -> Tensor:
             return torch.from_numpy(np.array(w[name]))
 
-        names = ["stem", *(f"blocks.{i}.{part}" for i in range(a.blocks) for part in ("first", "second"))]
         self._tower = [
-            convolution(tensor(f"{name}.convolution.weight"), tensor(f"{name}.convolution.bias")) for name in names
+            convolution(tensor(f"{name}.convolution.weight"), tensor(f"{name}.convolution.bias"))
+            for name in convolutions(a)
         ]
         self._heads = convolution(
             torch.cat([tensor("policy_planes.weight"), tensor("value_planes.weight")]),
@@ -286,8 +287,7 @@ class Graphs:
     def forward(self, boards: Tensor) -> tuple[Tensor, Tensor]:
         """boards [B, 3W]: own stones, the opponent's, legal moves."""
         h = self._header
-        unpacked = (boards[:, :, None] >> self._bit & 1).to(torch.float16)
-        planes = unpacked.reshape(len(boards), PLANES, -1)[:, :, : h.squares].reshape(-1, PLANES, h.rows, h.columns)
+        planes = unpacked(boards, self._bit, h.rows, h.columns).half()
         x = functional.pad(planes, (0, 0, 0, 0, 0, -PLANES % self.CHANNELS)).contiguous(
             memory_format=torch.channels_last
         )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout.inference.whole import whole_layers
-from rlscout.network import F32, PLANES, U64, Header, Network, folded
+from rlscout.network import F32, PLANES, U64, Header, Network, convolutions, folded
 
 F16 = NDArray[np.float16]
 U8 = NDArray[np.uint8]
@@ -80,7 +80,7 @@ class Fused:
         """Those of a network of this shape; 8 bits find their ranges on packed positions [B, 2W], by default of random games."""
         a, plain = self.header.architecture, folded(network)
         w, squares, channels = plain.weights, self.header.squares, self.channels
-        names = ["stem", *(f"blocks.{i}.{part}" for i in range(a.blocks) for part in ("first", "second"))]
+        names = convolutions(a)
         kernels = [w[f"{name}.convolution.weight"] for name in names]
         terms = [_grown(w[f"{name}.convolution.bias"], channels) for name in names]
         if self.bits == 8:

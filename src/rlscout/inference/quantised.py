@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlscout.inference.calibration import activations, calibration_planes, steps_of
+from rlscout.inference.calibration import TINY, activations, calibration_planes, steps_of
 from rlscout.network import F32, U64, Network, folded
 
 HIGHEST = 127
@@ -25,7 +25,6 @@ STEM_FRACTIONS = 32
 STEM_HIGHEST = 2**15 - 1
 OWN = 0.7
 """How much of its own a channel's step has: more is finer for the activation, and coarser for the weights that multiply it."""
-TINY = np.float32(np.finfo(np.float32).tiny * 2**40)
 
 Tensors = dict[str, NDArray[Any]]
 

@@ -33,8 +33,7 @@ class TorchEvaluator:
         self._device = device
         if device.type == "cpu":
             torch.set_num_threads(threads)
-        self._shape = (PLANES, network.header.rows, network.header.columns)
-        self._squares = network.header.squares
+        self._board = network.header.rows, network.header.columns
         self._bit = torch.arange(64, device=self._device)
         tower = tower_of(folded(network)).eval()
         for layer in tower.modules():
@@ -56,6 +55,10 @@ class TorchEvaluator:
     def _planes(self, positions: U64, legal: U64) -> Tensor:
         """As `network.planes`, but unpacked on the device: 24 bytes a position travel there, not 3 floats a square."""
         boards = torch.from_numpy(np.concatenate([positions, legal], axis=1).view(np.int64)).to(self._device)
-        unpacked = (boards[:, :, None] >> self._bit & 1).float()
-        squares = unpacked.reshape(len(positions), PLANES, 64 * legal.shape[1])[:, :, : self._squares]
-        return squares.reshape(-1, *self._shape).contiguous(memory_format=torch.channels_last)
+        return unpacked(boards, self._bit, *self._board).float().contiguous(memory_format=torch.channels_last)
+
+
+def unpacked(boards: Tensor, bit: Tensor, rows: int, columns: int) -> Tensor:
+    """boards [B, 3W] (own stones, the opponent's, legal moves), `bit` 0 .. 63 -> whole numbers 0 and 1 [B, 3, rows, columns]."""
+    squares = (boards[:, :, None] >> bit & 1).reshape(len(boards), PLANES, 64 * boards.shape[1] // PLANES)
+    return squares[:, :, : rows * columns].reshape(-1, PLANES, rows, columns)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlscout.inference.calibration import activations, calibration_planes, steps_of
-from rlscout.network import F32, U64, Network
+from rlscout.inference.calibration import TINY, activations, calibration_planes, steps_of
+from rlscout.network import F32, U64, Network, convolutions
 
 F64 = NDArray[np.float64]
 
@@ -26,7 +26,6 @@ BEGIN = 1.5 * 2**23
 """Sums begin here: as long as they move by less than 2^22, such a whole number's bits are a float's."""
 SUM_HIGHEST = 2**22 - 2**17
 """Of a sum; with room for the rounding of its weights."""
-TINY = np.float32(np.finfo(np.float32).tiny * 2**40)
 
 
 class WholeLayer(NamedTuple):
@@ -47,15 +46,13 @@ def whole_layers(network: Network, calibration: U64 | None = None) -> list[Whole
     outputs = activations(network, calibration_planes(network, calibration))
     steps = steps_of(next(outputs), HIGHEST, OWN)
     layers = [WholeLayer(w["stem.convolution.weight"], w["stem.convolution.bias"], ones, _full(steps))]
-    for block in range(network.header.architecture.blocks):
-        for part in ("first", "second"):
-            name = f"blocks.{block}.{part}.convolution"
-            whole, of_sums = _whole(w[f"{name}.weight"], steps)
-            steps = steps_of(next(outputs), HIGHEST, OWN)
-            unit = _full(steps) if part == "first" else ones
-            scale = (of_sums * unit).astype(np.float32)
-            bias = (w[f"{name}.bias"] * unit - BEGIN * scale.astype(np.float64)).astype(np.float32)
-            layers.append(WholeLayer(whole, bias, scale, _full(steps)))
+    for name in convolutions(network.header.architecture)[1:]:
+        whole, of_sums = _whole(w[f"{name}.convolution.weight"], steps)
+        steps = steps_of(next(outputs), HIGHEST, OWN)
+        unit = _full(steps) if name.endswith("first") else ones
+        scale = (of_sums * unit).astype(np.float32)
+        bias = (w[f"{name}.convolution.bias"] * unit - BEGIN * scale.astype(np.float64)).astype(np.float32)
+        layers.append(WholeLayer(whole, bias, scale, _full(steps)))
     return layers
 
 
