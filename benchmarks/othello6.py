@@ -1,6 +1,6 @@
 """Othello 6x6 from the start, and held-out openings of random plies: what an ordering saves, score not told, one configuration.
 
-    python benchmarks/othello6.py [--orderings static,patterns] [--openings 10] [--plies 7] [--seed 2026] [--threads 1]
+    python benchmarks/othello6.py [--orderings static,patterns] [--openings 10] [--plies 7] [--seed 2026] [--threads 1] [--table FILE]
 
 Nodes, evaluations, seconds and CPU seconds of each position and ordering; below, totals and the geometric mean of the factor between
 the first ordering and each other one. Pattern tables are trained on games from the parallel start (src/rlscout/patterns.py): none of
@@ -12,6 +12,7 @@ import argparse
 import math
 import random
 import time
+from pathlib import Path
 
 from rlscout.games import Position, game
 from rlscout.patterns import legal_pairs
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table-mb", type=int, default=64)
+    parser.add_argument("--table", type=Path, help="pattern table to measure; default: the one that comes along")
     parser.add_argument("--without-start", action="store_true")
     options = parser.parse_args()
     orderings = options.orderings.split(",")
@@ -51,7 +53,9 @@ def main() -> None:
     print(f"{'position':<38}  {'ordering':<9} {'score':>5} {'M nodes':>9} {'M evaluations':>13} {'s':>8} {'CPU s':>8}")
     for position in start + openings(options.openings, options.plies, options.seed):
         for ordering in orderings:
-            settings = SolveOptions(ordering=ordering, threads=options.threads, table_mb=options.table_mb)
+            settings = SolveOptions(
+                ordering, threads=options.threads, table_mb=options.table_mb, patterns=options.table
+            )
             cpu = time.process_time()
             found = solve(position, settings, Limits())
             cpu = time.process_time() - cpu

@@ -10,6 +10,8 @@ Training goes in rounds. The first takes its positions from games of a player th
 search trees of the solver ordered by the tables of the round before: the tables are asked about such positions. Every round is
 fitted to the positions of all rounds so far. Labels are exact up to `exact_empties`; above, the tables of fewer empties are asked
 a few plies ahead. Each stage is fitted by least squares as a correction of the stage below it, its neighbours counting half.
+With the experience of a run (experience.py) its stored positions join in from the first round on, and in the last one what it knows
+corrects the scores that are not exact.
 
 All games begin at the parallel start, so that the ordinary start and its openings remain for measuring what a table is worth.
 """
@@ -21,13 +23,16 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rlscout.experience import Experience, SourceError
 from rlscout.games import Game, game
 
 if TYPE_CHECKING:
@@ -36,6 +41,9 @@ if TYPE_CHECKING:
 UNIT = 128  # of the weights: 1/UNIT discs, 1/UNIT bits
 FOLDER = "tables"
 LABEL_BATCH = 500  # positions to a native call
+NO_TABLE = np.zeros(0, np.int32)
+# Stages above the exact ones where some positions are solved, to find out what the experience of a run is worth.
+SOLVED_ABOVE = (1, 3, 5)
 
 F64 = NDArray[np.float64]
 U64 = NDArray[np.uint64]
@@ -56,6 +64,7 @@ class TrainOptions:
     cost_regularisation: float = 30.0
     clamp: float = 20.0  # discs: nobody needs to know how badly a lost position is lost, nor what refuting it costs
     held_out: float = 0.05  # share of the positions that the reported errors are measured on
+    experience: str = ""  # what a run gave, in words
 
 
 @dataclass(frozen=True)
@@ -79,31 +88,46 @@ class PatternTable:
     cost: NDArray[np.int16]
     options: TrainOptions
     errors: tuple[StageError, ...]
+    sources: tuple[SourceError, ...] = ()  # of labels, where a run gave some
 
     def packed(self) -> NDArray[np.int32]:
         return packed(np.stack([self.score, self.cost]) / UNIT)
 
     def save(self, path: Path) -> None:
         about = {"game": self.game, "options": asdict(self.options), "errors": [asdict(e) for e in self.errors]}
+        about["sources"] = [asdict(e) for e in self.sources]
         with path.open("wb") as file:
             np.savez_compressed(file, score=self.score, cost=self.cost, about=np.array(json.dumps(about)))
 
     @classmethod
-    def read(cls, path: Path) -> PatternTable:
-        with np.load(path, allow_pickle=False) as arrays:
-            about = json.loads(str(arrays["about"]))
-            return cls(
-                about["game"],
-                arrays["score"],
-                arrays["cost"],
-                TrainOptions(**about["options"]),
-                tuple(StageError(**error) for error in about["errors"]),
-            )
+    def read(cls, path: Path, name: str | None = None) -> PatternTable:
+        """ValueError where the file is no pattern table or, with `name`, one of another board than that game's."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                about = json.loads(str(arrays["about"]))
+                table = cls(
+                    about["game"],
+                    arrays["score"],
+                    arrays["cost"],
+                    TrainOptions(**about["options"]),
+                    tuple(StageError(**error) for error in about["errors"]),
+                    tuple(SourceError(**error) for error in about.get("sources", [])),
+                )
+        except (BadZipFile, EOFError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: not a table that `rlscout patterns train` has written ({error})") from None
+        if name is not None and board_of(table.game) != board_of(name):
+            raise ValueError(f"{path}: a pattern table of {table.game}, not of {name}")
+        return table
+
+
+def board_of(name: str) -> str:
+    """The game without its start: `othello6` of `othello6:parallel`."""
+    return name.split(":")[0]
 
 
 def load(name: str) -> PatternTable | None:
     """The table shipped for a game; the parallel start shares its board's."""
-    file = resources.files("rlscout") / FOLDER / f"{name.split(':')[0]}.npz"
+    file = resources.files("rlscout") / FOLDER / f"{board_of(name)}.npz"
     with resources.as_file(file) as path:
         return PatternTable.read(path) if path.exists() else None
 
@@ -113,14 +137,14 @@ def train(
     options: TrainOptions | None = None,
     threads: int = 1,
     on_stage: Callable[[StageError], None] = lambda _: None,
+    experience: Experience | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> PatternTable:
-    """Makes positions, labels and tables, round by round; `on_stage` hears of every stage of every round. The table doesn't depend
-    on `threads`. ValueError where the game has no pattern tables."""
+    """Makes positions, labels and tables, round by round; `on_stage` hears of every stage of every round, `tell` what is under way.
+    The table doesn't depend on `threads`. ValueError where the game has no pattern tables."""
     options = options or TrainOptions()
     rules = game(name)
-    first, stages, _, features = rules.engine.pattern_shape
-    if not features:
-        raise ValueError(f"game '{name}' has no pattern tables")
+    first, stages, _, _ = shape_of(rules)
     if options.exact_empties < first + 3 or options.rounds < 1:
         raise ValueError(
             f"exact_empties {options.exact_empties}, rounds {options.rounds}: allowed are {first + 3} and more (the stage above asks"
@@ -135,15 +159,31 @@ def train(
     exact: dict[int, F64] = {}
     for number in range(options.rounds):
         now = replace(options, samples=options.samples >> (options.rounds - 1 - number), seed=options.seed + number)
+        progress = f"round {number + 1} of {options.rounds}"
+        tell(f"{progress}: looking for positions")
         for empties, found in positions_for(rules, now, table).items():
-            new = found if empties not in positions else not_among(found, positions[empties])
-            positions[empties] = np.concatenate([positions.get(empties, new[:0]), new])
+            known = positions.get(empties)
+            if known is None:
+                known = found[:0] if experience is None else experience.positions(empties)
+            first_new = len(known) if empties in positions else 0
+            positions[empties] = np.concatenate([known, not_among(found, known)])
             if empties <= options.exact_empties:
-                labels = exact_labels(rules.engine, new, table, threads)
+                new = positions[empties][first_new:]
+                tell(f"{progress}: solving {len(new):,} positions of {empties} empties")
+                labels = exact_labels(rules.engine, new, NO_TABLE if table is None else table.packed(), threads)
                 exact[empties] = np.concatenate([exact.get(empties, labels[:, :0]), labels], axis=1)
-        table = fit_stages(rules.engine, positions, exact, now, threads, on_stage)
+        last = number == options.rounds - 1
+        table = fit_stages(rules.engine, positions, exact, now, threads, on_stage, experience if last else None)
     assert table is not None
     return replace(table, game=name, options=options)
+
+
+def shape_of(rules: Game) -> tuple[int, int, int, int]:
+    """First stage, stages, size of a stage, features of a position. ValueError where the game has no pattern tables."""
+    shape = rules.engine.pattern_shape
+    if not shape[3]:
+        raise ValueError(f"game '{rules.name}' has no pattern tables")
+    return shape
 
 
 def fit_stages(
@@ -153,35 +193,45 @@ def fit_stages(
     options: TrainOptions,
     threads: int,
     on_stage: Callable[[StageError], None],
+    experience: Experience | None,
 ) -> PatternTable:
     """Weights, and labels where they are not exact, from the fewest empties up."""
-    first, stages, size, _ = engine.pattern_shape
-    weights = np.zeros((2, stages, size))
+    first, stages, _, _ = engine.pattern_shape
+    classes = feature_classes(engine)
+    images = np.bincount(classes)
+    weights = np.zeros((2, stages, len(images)))
     errors = []
     known: dict[int, Labelled] = {}
     for stage in range(stages):
         empties = first + stage
         for number in (empties, empties + 1):  # the stage above counts too where its labels do not wait for this one
             if number not in known and number in exact:
-                known[number] = labelled(engine, positions[number], exact[number], options)
+                known[number] = labelled(engine, classes, positions[number], exact[number], options)
         if empties not in known:
-            ahead = labels_ahead(engine, positions[empties], packed(weights), threads)
-            known[empties] = labelled(engine, positions[empties], ahead, options)
+            below = packed(weights[..., classes])
+            ahead = labels_ahead(engine, positions[empties], below, threads)
+            if experience is not None:
+                above = empties - options.exact_empties
+                solve = partial(solved, engine, below, threads) if above in SOLVED_ABOVE else None
+                ahead[0] = experience.labels(positions[empties], ahead[0], options.clamp, solve)
+            known[empties] = labelled(engine, classes, positions[empties], ahead, options)
         near = [
             (known[number], 1.0 if number == empties else 0.5)
             for number in range(empties - 1, empties + 2)
             if number in known
         ]
-        features = np.concatenate([part.features for part, _ in near])
+        features = np.concatenate([part.features for part, _ in near], axis=1)
         for target, regularisation in enumerate((options.regularisation, options.cost_regularisation)):
             label = np.concatenate([part.labels[target] for part, _ in near])
             weight = np.concatenate([part.weights[target] * share for part, share in near])
-            start = weights[target, stage - 1] if stage else np.zeros(size)
-            weights[target, stage] = fit(features, label, weight, start, regularisation)
+            start = weights[target, stage - 1] if stage else np.zeros(len(images))
+            weights[target, stage] = fit(features, label, weight, start, regularisation * images / 2)
         errors.append(stage_error(empties, known[empties], weights[:, stage]))
         on_stage(errors[-1])
         known.pop(empties - 1, None)
-    return PatternTable(engine.name, quantised(weights[0]), quantised(weights[1]), options, tuple(errors))
+    score, cost = quantised(weights[..., classes])
+    sources = () if experience is None else tuple(experience.errors)
+    return PatternTable(engine.name, score, cost, options, tuple(errors), sources)
 
 
 def quantised(weights: F64) -> NDArray[np.int16]:
@@ -203,9 +253,9 @@ def positions_for(rules: Game, options: TrainOptions, before: PatternTable | Non
     tenth of games, or as many as there are where trees have few."""
     first, stages, _, _ = rules.engine.pattern_shape
     last = first + stages - 1
-    games = sample_positions(rules, first, last + 2, options)
     if before is None:
-        return games
+        return sample_positions(rules, first, last, options)
+    games = sample_positions(rules, first, last + 2, replace(options, samples=options.samples // 4))
     generator = np.random.default_rng(options.seed)
     deep = sample_positions(
         rules, options.root_empties, options.root_empties, replace(options, samples=2 * options.roots)
@@ -220,8 +270,7 @@ def positions_for(rules: Game, options: TrainOptions, before: PatternTable | Non
         some = np.concatenate(
             [trees[number], games[number][: max(options.samples // 10, (options.samples - len(trees[number])) // 4)]]
         )
-        distinct = np.unique(some, axis=0)
-        chosen[number] = generator.permutation(distinct)[: options.samples]
+        chosen[number] = generator.permutation(distinct(some))[: options.samples]
     return chosen
 
 
@@ -243,14 +292,15 @@ def tree_positions(engine: Engine, roots: U64, options: TrainOptions, table: Pat
         while not solver.wait(0.1):
             pass
     positions = solver.samples()
-    positions = positions[engine.phase(positions) == 0]
-    distinct = np.unique(engine.canonical(positions)[0], axis=0)
-    empties = engine.squares - stones(distinct)
+    empties = engine.squares - stones(positions)
+    first, stages, _, _ = engine.pattern_shape
     generator = np.random.default_rng(options.seed)
-    return {
-        number: generator.permutation(distinct[empties == number])[: options.samples]
-        for number in range(engine.squares + 1)
-    }
+    found: dict[int, U64] = {}
+    for number in range(first, first + stages):
+        met = positions[empties == number]
+        met = distinct(engine.canonical(met[engine.phase(met) == 0])[0])
+        found[number] = generator.permutation(met)[: options.samples]
+    return found
 
 
 def sample_positions(rules: Game, fewest: int, most: int, options: TrainOptions) -> dict[int, U64]:
@@ -276,8 +326,8 @@ def sample_positions(rules: Game, fewest: int, most: int, options: TrainOptions)
             positions = engine.play(positions, next_moves(engine, positions, phase, noise, generator))
     chosen: dict[int, U64] = {}
     for number, parts in found.items():
-        distinct = np.unique(engine.canonical(np.concatenate(parts))[0], axis=0)
-        chosen[number] = generator.permutation(distinct)[: options.samples]
+        met = distinct(engine.canonical(np.concatenate(parts))[0])
+        chosen[number] = generator.permutation(met)[: options.samples]
     return chosen
 
 
@@ -289,9 +339,9 @@ def next_moves(
     random = generator.random(len(positions)) < noise
     key = np.where(random[owner], 0.0, replies) + generator.random(len(owner))
     moves = np.full(len(positions), -1, np.int32)
-    order = np.lexsort((key, owner))
-    first = np.unique(owner[order], return_index=True)[1]
-    moves[owner[order][first]] = move[order][first]
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    least = np.repeat(np.minimum.reduceat(key, first), np.diff(first, append=len(owner)))
+    moves[owner[key == least]] = move[key == least]
     assert (moves[phase == 0] >= 0).all()
     return moves
 
@@ -303,12 +353,27 @@ def legal_pairs(engine: Engine, positions: U64) -> tuple[NDArray[np.int64], NDAr
     return owner, square.astype(np.int32)
 
 
-def not_among(positions: U64, known: U64) -> U64:
-    def rows(words: U64) -> Any:
-        return np.ascontiguousarray(words).view([("", words.dtype)] * words.shape[1]).ravel()
+def distinct(positions: U64) -> U64:
+    """Each once, sorted."""
+    ordered: U64 = positions[np.lexsort(positions.T[::-1])]
+    return ordered[~repeated(ordered)]
 
-    new: U64 = positions[~np.isin(rows(positions), rows(known))]
+
+def not_among(positions: U64, known: U64) -> U64:
+    """Those of `positions`, distinct ones, that are not among `known`."""
+    both = np.concatenate([known, positions])
+    order = np.lexsort(both.T[::-1])  # stable: what is known comes before what is the same
+    old = np.zeros(len(both), bool)
+    old[order] = repeated(both[order])
+    new: U64 = positions[~old[len(known) :]]
     return new
+
+
+def repeated(ordered: U64) -> NDArray[np.bool_]:
+    """[B]: whether a row is the one before it."""
+    same = np.zeros(len(ordered), bool)
+    same[1:] = (ordered[1:] == ordered[:-1]).all(axis=1)
+    return same
 
 
 def stones(words: U64) -> NDArray[np.int64]:
@@ -319,10 +384,14 @@ def stones(words: U64) -> NDArray[np.int64]:
 # Labels: [2, B], score in discs and log2 of nodes
 
 
-def exact_labels(engine: Engine, positions: U64, table: PatternTable | None, threads: int) -> F64:
-    patterns = np.zeros(0, np.int32) if table is None else table.packed()
+def exact_labels(engine: Engine, positions: U64, patterns: NDArray[np.int32], threads: int) -> F64:
     score, nodes = in_batches(lambda batch: engine.exact_labels(batch, patterns), positions, threads)
     return np.stack([score, np.log2(1.0 + nodes)])
+
+
+def solved(engine: Engine, patterns: NDArray[np.int32], threads: int, positions: U64) -> F64:
+    score: F64 = exact_labels(engine, positions, patterns, threads)[0]
+    return score
 
 
 def labels_ahead(engine: Engine, positions: U64, patterns: NDArray[np.int32], threads: int) -> F64:
@@ -338,26 +407,27 @@ def in_batches(label: Callable[[U64], tuple[Any, Any]], positions: U64, threads:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Positions of one stage: M to learn from (mirror images included), T to test on, chosen at random."""
+    """Positions of one stage: M to learn from, T to test on, chosen at random. Features are classes of `feature_classes`."""
 
-    features: NDArray[np.int32]  # [M, features]
+    features: NDArray[np.intp]  # [features, M]
     labels: F64  # [2, M]
     weights: F64  # [2, M]: 0 for the cost of positions that are won or lost by far
-    test_features: NDArray[np.int32]  # [T, features]
+    test_features: NDArray[np.intp]  # [features, T]
     test_labels: F64  # [2, T]
     test_weights: F64  # [2, T]
 
 
-def labelled(engine: Engine, positions: U64, labels: F64, options: TrainOptions) -> Labelled:
+def labelled(engine: Engine, classes: NDArray[np.intp], positions: U64, labels: F64, options: TrainOptions) -> Labelled:
     weights = np.stack([np.ones(len(positions)), np.abs(labels[0]) <= options.clamp])
     labels = np.stack([np.clip(labels[0], -options.clamp, options.clamp), labels[1]])
     drawn = np.random.default_rng(options.seed).permutation(len(positions))
     test = drawn < round(len(positions) * options.held_out)
+    features = classes[engine.pattern_features(positions)]
     return Labelled(
-        both_mirrors(engine, positions[~test]),
-        np.tile(labels[:, ~test], 2),
-        np.tile(weights[:, ~test], 2),
-        engine.pattern_features(positions[test]),
+        np.ascontiguousarray(features[~test].T),  # feature by feature: what is met at random stays in the cache
+        labels[:, ~test],
+        weights[:, ~test],
+        features[test].T,
         labels[:, test],
         weights[:, test],
     )
@@ -366,40 +436,52 @@ def labelled(engine: Engine, positions: U64, labels: F64, options: TrainOptions)
 # Fit
 
 
-def both_mirrors(engine: Engine, positions: U64) -> NDArray[np.int32]:
-    """Features of the positions and of their mirror images; rotations are in the features already."""
-    mirrored = engine.transform(positions, np.full(len(positions), 4, np.uint8))
-    return np.concatenate([engine.pattern_features(positions), engine.pattern_features(mirrored)])
-
-
-def fit(
-    features: NDArray[np.int32], label: F64, weight: F64, start: F64, regularisation: float, rounds: int = 12
-) -> F64:
-    """The weights w that minimise sum of weight * (X w - label)^2 + regularisation |w - start|^2; row i of X has a one at each of
-    features[i]. By conjugate gradients, preconditioned by the diagonal: how often each weight is met differs by orders of magnitude."""
-
-    columns = np.ascontiguousarray(features.T).astype(
+def feature_classes(engine: Engine) -> NDArray[np.intp]:
+    """[size]: the number of the class that a weight shares its value with: those of one shape that a symmetry of the board makes of
+    each other. Rotations lead to another instance of the shape with the same weights; mirrors may read its squares in another order."""
+    squares, size = engine.squares, engine.pattern_shape[2]
+    boards = np.zeros((squares + 1, 2 * engine.words), np.uint64)
+    for square in range(squares):
+        boards[square + 1, square // 64] = 1 << square % 64
+    read = engine.pattern_features(boards)[:, :-1].astype(
         np.intp
-    )  # feature by feature: what is met at random stays in the cache
+    )  # the last one is of moves and parity, not of squares
+    offsets, powers = read[0], read[1:] - read[0]  # [I], [squares, I]: what a disc of the side to move adds
+    least = np.arange(size)
+    for offset, instance in zip(*np.unique(offsets, return_index=True), strict=True):
+        shape = np.flatnonzero(powers[:, instance])
+        digits = np.arange(3 ** len(shape))[:, None] // powers[shape, instance] % 3
+        own = least[offset : offset + len(digits)]
+        for image in engine.symmetry_squares():
+            for other in np.flatnonzero(offsets == offset):
+                if (powers[image[shape], other] > 0).all():
+                    np.minimum(own, offset + digits @ powers[image[shape], other], out=own)
+    return np.unique(least, return_inverse=True)[1]
+
+
+def fit(features: NDArray[np.intp], label: F64, weight: F64, start: F64, regularisation: F64, steps: int = 12) -> F64:
+    """The weights w that minimise sum of weight * (X w - label)^2 + sum of regularisation * (w - start)^2; row i of X counts the
+    features [:, i]. By conjugate gradients, preconditioned by the diagonal: how often each weight is met differs by orders of magnitude."""
+    row = np.empty(len(label))
 
     def gather(weights: F64) -> F64:
         total = np.zeros(len(label))
-        for column in columns:
-            total += weights[column]
+        for column in features:
+            total += np.take(weights, column, out=row, mode="clip")
         return total
 
     def scatter(residual: F64) -> F64:
-        total = np.zeros(len(start))
-        for column in columns:
-            total += np.bincount(column, residual * weight, len(start))
+        total, weighted = np.zeros(len(start)), residual * weight
+        for column in features:
+            total += np.bincount(column, weighted, len(start))
         return total
 
     change = np.zeros_like(start)
-    diagonal = scatter(np.ones(len(features))) + regularisation
+    diagonal = scatter(np.ones(len(label))) + regularisation
     gradient = scatter(label - gather(start))
     direction = gradient / diagonal
     length = float(gradient @ direction)
-    for _ in range(rounds):
+    for _ in range(steps):
         if length < 1e-9:
             break
         curved = scatter(gather(direction)) + regularisation * direction
@@ -417,6 +499,7 @@ def stage_error(empties: int, known: Labelled, weights: F64) -> StageError:
     for target in range(2):
         counted = known.test_weights[target] > 0
         label = known.test_labels[target, counted]
-        misses.append(float(np.abs(weights[target][known.test_features[counted]].sum(axis=1) - label).mean()))
+        predicted = weights[target][known.test_features[:, counted]].sum(axis=0)
+        misses.append(float(np.abs(predicted - label).mean()))
         spreads.append(float(np.abs(label - np.median(label)).mean()))
-    return StageError(empties, len(known.test_features), misses[0], spreads[0], misses[1], spreads[1])
+    return StageError(empties, len(known.test_labels[0]), misses[0], spreads[0], misses[1], spreads[1])

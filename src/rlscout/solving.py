@@ -53,6 +53,7 @@ class SolveOptions:
     threads: int = 1
     seed: int = 1  # of the random ordering
     statistics: bool = False
+    patterns: Path | None = None  # file of a pattern table to take instead of the one that comes with the package
 
 
 @dataclass(frozen=True)
@@ -119,24 +120,25 @@ def _ignore(progress: SolveProgress) -> None:
 
 
 @lru_cache(maxsize=4)
-def _table(name: str) -> NDArray[np.int32] | None:
-    """The weights of the pattern table that comes with a game."""
-    table = patterns.load(name)
+def _table(name: str, file: Path | None = None) -> NDArray[np.int32] | None:
+    """The weights of the pattern table in a file, or of the one that comes with a game."""
+    table = patterns.load(name) if file is None else patterns.PatternTable.read(file, name)
     return None if table is None else table.packed()
 
 
-def best_ordering(game: Game, network: bool = False) -> str:
-    """What `auto` stands for: a pattern table where one comes with the game, below the plies of a network where there is one."""
-    if _table(game.name) is None:
+def best_ordering(game: Game, network: bool = False, file: Path | None = None) -> str:
+    """What `auto` stands for: a pattern table where one is given or comes with the game, below the plies of a network where there
+    is one."""
+    if _table(game.name, file) is None:
         return "network" if network else "static"
     return "network+patterns" if network else "patterns"
 
 
-def checked_ordering(game: Game, wanted: str) -> str:
+def checked_ordering(game: Game, wanted: str, file: Path | None = None) -> str:
     """`wanted`, where it is an ordering that this game has; ValueError where not."""
     if wanted not in ORDERINGS:
         raise ValueError(f"ordering '{wanted}': allowed are {', '.join(ORDERINGS)}")
-    if wanted == "patterns" and _table(game.name) is None:
+    if wanted == "patterns" and _table(game.name, file) is None:
         raise ValueError(f"ordering 'patterns': no pattern table comes with {game.name}; see `rlscout patterns train`")
     return wanted
 
@@ -156,8 +158,8 @@ class Proof:
     ) -> None:
         """`state`: a file that the proof goes on from where it exists, and that is written every `state_seconds` and when a proof ends:
         what was proven is not proven again, whatever ends this process. It is trusted: never take one from others."""
-        if checked_ordering(game, options.ordering) == "auto":
-            options = replace(options, ordering=best_ordering(game, evaluator is not None))
+        if checked_ordering(game, options.ordering, options.patterns) == "auto":
+            options = replace(options, ordering=best_ordering(game, evaluator is not None, options.patterns))
         hints = options.ordering.startswith("network")
         if hints and evaluator is None:
             raise ValueError(f"ordering '{options.ordering}' needs a network: give a model, or the ordering 'static'")
@@ -172,7 +174,7 @@ class Proof:
             "hint_ply": options.hint_ply if hints else 0,
             "statistics": options.statistics,
         }
-        table = _table(game.name) if options.ordering.endswith("patterns") else None
+        table = _table(game.name, options.patterns) if options.ordering.endswith("patterns") else None
         if table is not None:
             native["patterns"] = table
         self.solver: Solver = game.engine.solver(native)

@@ -74,14 +74,43 @@ def test_positions_are_distinct_and_have_a_move() -> None:
 
 def test_the_fit_finds_the_weights_that_made_the_labels() -> None:
     generator = np.random.default_rng(1)
-    features = generator.integers(0, 20, (3000, 4), dtype=np.int32)
+    features = generator.integers(0, 20, (4, 3000))
     weights = generator.normal(size=20)
-    labels = weights[features].sum(axis=1)
-    found = patterns.fit(features, labels, np.ones(3000), np.zeros(20), 1e-6)
-    assert np.allclose(found[features].sum(axis=1), labels, atol=1e-3)
+    labels = weights[features].sum(axis=0)
+    light = np.full(20, 1e-6)
+    found = patterns.fit(features, labels, np.ones(3000), np.zeros(20), light)
+    assert np.allclose(found[features].sum(axis=0), labels, atol=1e-3)
     labels[2000:] = 100  # of no weight
-    found = patterns.fit(features, labels, np.arange(3000) < 2000.0, np.zeros(20), 1e-6)
-    assert np.allclose(found[features[:2000]].sum(axis=1), labels[:2000], atol=1e-3)
+    found = patterns.fit(features, labels, np.arange(3000) < 2000.0, np.zeros(20), light)
+    assert np.allclose(found[features[:, :2000]].sum(axis=0), labels[:2000], atol=1e-3)
+    held = np.where(np.arange(20) == 7, 1e12, 1e-6)  # kept where it starts
+    assert patterns.fit(features, labels, np.ones(3000), np.full(20, 3.0), held)[7] == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("name", "count"), [("othello6", 21_677), ("othello8", 57_830)])
+def test_weights_by_class_say_the_same_of_all_images(name: str, count: int) -> None:
+    rules = game(name)
+    classes = patterns.feature_classes(rules.engine)
+    # A shape of n squares that a symmetry maps to itself, with f squares or pairs that stay: (3^n + 3^f) / 2 classes.
+    assert classes.max() + 1 == len(np.unique(classes)) == count
+    weights = np.random.default_rng(1).normal(size=count)
+    positions = patterns.sample_positions(rules, 14, 14, TrainOptions(samples=20))[14]
+    said = weights[classes[rules.engine.pattern_features(positions)]].sum(axis=1)
+    for symmetry in range(8):
+        images = rules.engine.transform(positions, np.full(len(positions), symmetry, np.uint8))
+        assert weights[classes[rules.engine.pattern_features(images)]].sum(axis=1) == pytest.approx(said)
+
+
+def test_a_move_is_made_wherever_there_is_one_and_leaves_few_replies() -> None:
+    rules = game("othello6")
+    positions = patterns.sample_positions(rules, 14, 14, TrainOptions(samples=30))[14]
+    phase, quiet = rules.engine.phase(positions), np.zeros(len(positions))
+    moves = patterns.next_moves(rules.engine, positions, phase, quiet, np.random.default_rng(1))
+    for position, move in zip(positions, moves, strict=True):
+        legal = patterns.legal_pairs(rules.engine, position[None])[1]
+        after = rules.engine.play(np.repeat(position[None], len(legal), axis=0), legal)
+        replies = patterns.stones(rules.engine.legal(after))
+        assert replies[legal.tolist().index(move)] == replies.min()
 
 
 def test_positions_that_are_known_are_new_no_more() -> None:
@@ -89,6 +118,8 @@ def test_positions_that_are_known_are_new_no_more() -> None:
     found = np.array([[4, 3], [1, 2], [1, 4], [3, 4]], np.uint64)
     assert patterns.not_among(found, known).tolist() == [[4, 3], [1, 4]]
     assert patterns.not_among(known, found).tolist() == []
+    assert patterns.not_among(known, known[:0]).tolist() == known.tolist()
+    assert patterns.distinct(np.concatenate([found, known])).tolist() == [[1, 2], [1, 4], [3, 4], [4, 3]]
 
 
 def test_roots_of_stages_without_a_table_are_refused() -> None:

@@ -34,6 +34,10 @@ def solve(
             help="auto: the network of --model near the root; below, patterns where a table comes along, else static."
         ),
     ] = "auto",
+    patterns: Annotated[
+        Path | None,
+        Parameter(help="Pattern table to take, a file of `patterns train`; default: the one that comes along."),
+    ] = None,
     scoring: Annotated[Literal["empties", "discs"], Parameter(help="Who gets the empty squares.")] = "empties",
     certificate: Annotated[Path | None, Parameter(help="Write a certificate of the score.")] = None,
     leaf_empties: Annotated[
@@ -90,8 +94,12 @@ def solve(
         raise ValueError(
             f"--model {model} orders nothing with --ordering {ordering}: allowed are auto, network, network+patterns"
         )
+    if patterns is not None and ordering not in ("auto", "patterns", "network+patterns"):
+        raise ValueError(
+            f"--patterns {patterns} orders nothing with --ordering {ordering}: allowed are auto, patterns, network+patterns"
+        )
     evaluator = evaluator_of(played, model, data) if by_network else None
-    options = job.SolveOptions(ordering, hint_ply, table_mb=table_mb, threads=threads, seed=seed)
+    options = job.SolveOptions(ordering, hint_ply, table_mb=table_mb, threads=threads, seed=seed, patterns=patterns)
     proof, limits = (
         job.Proof(played, options, evaluator, tell_progress("solving"), state=state),
         job.Limits(nodes, seconds),

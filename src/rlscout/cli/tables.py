@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,11 @@ from rlscout.cli.common import LIMIT, OK
 
 if TYPE_CHECKING:
     from rlscout.book import Book
+    from rlscout.experience import Experience, SourceError
     from rlscout.games import Game, Position
+    from rlscout.network import Network
     from rlscout.solving import Solution
+    from rlscout.storage import Store
 
 
 def book(
@@ -93,6 +97,7 @@ patterns = App(
 
 Try:
   rlscout patterns train othello6 --out othello6.npz
+  rlscout patterns train othello6 --out othello6.npz --data data/othello6 --model best
 """,
 )
 
@@ -112,9 +117,35 @@ def train_patterns(
     exact_empties: Annotated[int, Parameter(help="Labels are exact up to so many empty squares.")] = 13,
     clamp: Annotated[float, Parameter(help="Scores beyond so many discs are learned as this many.")] = 20.0,
     threads: Annotated[int, Parameter(help="For the labels; the table does not depend on it.")] = 1,
+    data: Annotated[Path | None, Parameter(help="Folder of a run, whose stored positions join in.")] = None,
+    model: Annotated[
+        str | None, Parameter(help="Its network that scores come from too: best, or the number of one.")
+    ] = None,
+    sources: Annotated[
+        str, Parameter(help="Of scores that are not exact, beside the table: outcome,search,network, or none.")
+    ] = "outcome,search,network",
+    stored: Annotated[
+        int | None,
+        Parameter(help="Stored positions for each number of empty squares, at most; default: half of --samples."),
+    ] = None,
 ) -> int:
-    """Learn a pattern table from positions that the solver labels, and print its errors by empty squares."""
+    """Learn a pattern table from positions that the solver labels, and print its errors by empty squares.
+
+    With --data the positions of stored self-play games join in. Above the exact labels the table itself says what a position is
+    worth, some plies ahead; there the outcomes of the games, the values of their search and those of a network may correct it, by
+    as much as they are found to help on positions that are solved for it. What each is worth is printed."""
     from rlscout import patterns as tables
+    from rlscout.games import game as game_of
+
+    played = game_of(game)
+    tables.shape_of(played)
+    experience, about = None, ""
+    if data is not None:
+        names = () if sources == "none" else tuple(sources.split(","))
+        most = samples // 2 if stored is None else stored
+        experience, about = _experience_of(played, data, model, names, most, seed)
+    elif model is not None:
+        raise ValueError(f"--model {model} is a network of the run in --data DIR: give that too")
 
     def show(error: tables.StageError) -> None:
         print(
@@ -132,6 +163,60 @@ def train_patterns(
         root_nodes=root_nodes,
         exact_empties=exact_empties,
         clamp=clamp,
+        experience=about,
     )
-    tables.train(game, options, threads, show).save(out)
+    tables.train(game, options, threads, show, experience, _tell).save(out)
     return OK
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _experience_of(
+    played: Game, data: Path, model: str | None, sources: tuple[str, ...], most: int, seed: int
+) -> tuple[Experience, str]:
+    """What the run in a folder knows, and the same in words."""
+    from rlscout.experience import NETWORK, Experience, seen
+    from rlscout.inference import make_evaluator
+    from rlscout.patterns import board_of
+    from rlscout.storage import open_store
+
+    if most < 0:
+        raise ValueError(f"--stored {most}: 0 and more is allowed")
+    if not (data / "rlscout.db").is_file():
+        raise ValueError(f"--data {data}: no run there; `rlscout run` makes one")
+    with open_store(data) as store:
+        of_run = store.ping().game
+        if board_of(of_run) != board_of(played.name):
+            raise ValueError(f"--data {data}: a run of {of_run}, not of {played.name}")
+        counts = store.sample_counts()
+        if counts.kept == 0:
+            raise ValueError(f"--data {data}: the run has no samples")
+        network = None if model is None else _network_of(store, model)
+        found = seen(store, played.engine, lambda read: _tell(f"{read:,} samples read"))
+    asked = tuple(source for source in sources if source != NETWORK or network is not None)
+    evaluator = None if network is None else make_evaluator("auto", network, batch=4096)
+    experience = Experience(played.engine, found, evaluator, asked, most=most, seed=seed, on_error=_tell_source)
+    step = f", network of step {network.header.step}" if network is not None else ""
+    return experience, f"{of_run}: {counts.kept} samples{step}; scores from: {', '.join(asked) or 'none of it'}"
+
+
+def _network_of(store: Store, model: str) -> Network:
+    from rlscout.network import load_network
+
+    if model != "best" and not model.isdecimal():
+        raise ValueError(f"--model {model}: allowed are best and the number of a network of the run")
+    number = store.best_model() if model == "best" else int(model)
+    if number == 0:
+        raise ValueError(f"--model {model}: the run has promoted no network yet, and 0 stands for none")
+    return load_network(store.weights(number), store.ping().game)
+
+
+def _tell_source(error: SourceError) -> None:
+    kind = "games" if error.stored else "trees"
+    print(
+        f"{error.empties:2} empties  {kind}  {error.source:<11}  {error.error:5.2f} discs off  weight {error.weight:4.2f}"
+        f"  ({error.positions} positions solved)",
+        flush=True,
+    )
