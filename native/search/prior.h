@@ -27,4 +27,19 @@ constexpr float decode_prior(PriorCode code) {
   return std::bit_cast<float>((static_cast<std::int32_t>(code) + kPriorBias) << kPriorDroppedBits);
 }
 
+// Four at a time.
+using PriorVector = float __attribute__((vector_size(16)));
+using PriorCodeVector = PriorCode __attribute__((vector_size(8)));
+
+inline PriorCodeVector encode_priors(PriorVector priors) {
+  using Ints = std::int32_t __attribute__((vector_size(16)));
+  const Ints codes = ((std::bit_cast<Ints>(priors) + (1 << (kPriorDroppedBits - 1))) >> kPriorDroppedBits) - kPriorBias;
+  return __builtin_convertvector(codes > 1 ? codes : Ints{1, 1, 1, 1}, PriorCodeVector);
+}
+
+inline PriorVector decode_priors(PriorCodeVector codes) {
+  using Ints = std::int32_t __attribute__((vector_size(16)));
+  return std::bit_cast<PriorVector>((__builtin_convertvector(codes, Ints) + kPriorBias) << kPriorDroppedBits);
+}
+
 }  // namespace rlscout

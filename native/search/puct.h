@@ -4,11 +4,12 @@
 // in which they were opened; since every unvisited move of a node is worth the same but for its prior, only the one
 // with the greatest prior can be chosen next, and selection looks at the children and at that single move.
 //
-//   node        | position | priors of its moves |                        whole cache lines; all that a leaf has
+//   node        | position | priors of its moves |                        a cache line, or more of them by quarters
 //   groups      | Header, 3 children | 4 children | 4 children | ...      one line each; lane 0 of the first is the header
 //
-// What leads to a node is the number of its first group, or of the node itself where it has no children (it was visited once).
-// A walk passes through groups alone, and reads a node only to open one of its moves.
+// What leads to a node is the place of its first group, or of the node itself where it has no children (it was visited once).
+// A walk passes through groups alone, and reads a node only to open one of its moves. A chunk of memory fills from below by whole
+// lines, and from above by nodes that take more than one.
 //
 // A pass is no node: where the opponent must pass, the child is the position after it, with the same side to move, and
 // the reference to it carries kSameSide. A finished game is no node either: its child has kOver and its exact value.
@@ -65,7 +66,8 @@ class alignas(64) Tree {
   // Lines that a tree of so many nodes takes, rather too many than too few.
   static std::size_t lines_for(const G& game, int nodes) {
     const auto squares = static_cast<std::size_t>(game.columns() * game.rows());
-    return static_cast<std::size_t>(std::min(nodes, kMostReserved)) * (node_lines(squares) + 1) + Arena::kChunk;
+    const std::size_t node = (node_quarters(squares) + Arena::kQuarters - 1) / Arena::kQuarters;
+    return static_cast<std::size_t>(std::min(nodes, kMostReserved)) * (node + 1) + Arena::kChunk / Arena::kQuarters;
   }
 
   // Forgets everything; the next leaf is `root`, where a move must be due.
@@ -82,8 +84,7 @@ class alignas(64) Tree {
   float root_value() const { return root_value_; }
   std::size_t nodes() const { return node_count_; }
   std::size_t bytes() const {
-    return chunks_.size() * Arena::kChunk * sizeof(Arena::Line) + far_path_.size() * sizeof(far_path_[0]) +
-           sizeof(*this);
+    return chunks_.size() * Arena::kChunk * Arena::kQuarter + far_path_.size() * sizeof(far_path_[0]) + sizeof(*this);
   }
 
   void start_walk() {
@@ -106,7 +107,7 @@ class alignas(64) Tree {
       walk_ = {groups->node[0], walk_.at, 1, walk_.value};
       return true;
     }
-    const std::uint32_t child = 4 * walk_.at + static_cast<std::uint32_t>(best.index);
+    const std::uint32_t child = walk_.at + static_cast<std::uint32_t>(best.index);
     const std::uint32_t reference = node_of(child);
     path(depth_++) = child | (reference & kSameSide);
     if (reference == kOver) {
@@ -123,7 +124,9 @@ class alignas(64) Tree {
   void prefetch() const {
     if (!has_root()) return;
     rlscout::prefetch(arena_.at(walk_.at));
-    if (walk_.visits == 1) prefetch_line_to_take();
+    if (walk_.visits > 1) return;
+    if (nodes_are_long()) rlscout::prefetch(arena_.at(walk_.at) + sizeof(Arena::Line));
+    prefetch_lines_to_take();
   }
   void prefetch_children() const {
     if (walk_.visits < 2) return;
@@ -138,8 +141,8 @@ class alignas(64) Tree {
   }
   void prefetch_path() const {
     for (int ply = std::min(depth_, kNear) - 1; ply >= 0; --ply)
-      rlscout::prefetch(arena_.at((near_path_[ply] & ~kSameSide) / 4));
-    prefetch_line_to_take();
+      rlscout::prefetch(group_at(near_path_[ply] & ~kSameSide));
+    prefetch_lines_to_take();
   }
 
   // Where the walk ended.
@@ -159,7 +162,7 @@ class alignas(64) Tree {
     for (int ply = depth_ - 1; ply >= 0; --ply) {
       const std::uint32_t step = path(ply), child = step & ~kSameSide;
       if (!(step & kSameSide)) value = -value;
-      Group& group = *group_at(child / 4);
+      Group& group = *group_at(child);
       const int visits = ++group.visits[child % 4];
       group.value[child % 4] += (value - group.value[child % 4]) / static_cast<float>(visits);
       // The value is now that of the side to move at the parent.
@@ -185,7 +188,7 @@ class alignas(64) Tree {
     PriorCode* code = priors_of(node_at(after));
     for_each_bit(game_.legal(root_position_), [&](int move) {
       if (const std::uint32_t child = root_child(static_cast<Move>(move)); child != 0)
-        group_at(child / 4)->prior[child % 4] = std::exchange(*code, kTaken);
+        group_at(child)->prior[child % 4] = std::exchange(*code, kTaken);
       ++code;
     });
     Group& first = *group_at(root_);
@@ -203,7 +206,8 @@ class alignas(64) Tree {
       if (const std::uint32_t child = root_child(move); child != 0)
         moves.push_back({move, prior_of(child), visits_of(child), value_at(child)});
       else
-        moves.push_back({move, decode_prior(root.uniform ? root.next_prior : priors_of(root)[moves.size()]), 0, 0.0f});
+        moves.push_back(
+            {move, decode_prior(root.uniform() ? greatest_prior(root) : priors_of(root)[moves.size()]), 0, 0.0f});
     });
     return moves;
   }
@@ -235,17 +239,22 @@ class alignas(64) Tree {
   static constexpr std::uint32_t kSameSide = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kOver = kSameSide - 1;
   static constexpr std::uint32_t kNone = kSameSide - 1;
+  static constexpr std::uint32_t kLane = Arena::kQuarters - 1;
   static constexpr int kMostReserved = 1 << 14;  // nodes
   static constexpr int kNear = 13;               // plies of a walk that lie with the tree, as most do
   static constexpr int kClasses = 7;             // blocks of 1, 2, 4, ... 64 groups
-  static_assert(1u << (kClasses - 1) <= Arena::kChunk && Arena::kMostLines <= kSameSide / 4);
+  static_assert(Arena::kQuarters << (kClasses - 1) <= Arena::kChunk &&
+                Arena::kMostLines <= kSameSide / Arena::kQuarters);
 
   struct Node {
     Position position;
-    PriorCode next_prior;  // as it was made: the greatest prior
+    PriorCode next_prior;  // as it was made: the greatest prior; kTaken: see uniform()
     std::uint8_t next;     // and its index among the legal moves
     std::uint8_t moves;    // legal ones
-    bool uniform;          // no priors are stored: all are next_prior, and moves are opened in order
+    PriorCode priors[2];   // the first; the others follow
+
+    // No priors are stored: all are alike, and moves are opened in order.
+    bool uniform() const { return next_prior == kTaken; }
   };
   // In place of the first child of the first group. There too: value -infinity, the greatest prior without a child, the node.
   struct Header {
@@ -259,7 +268,7 @@ class alignas(64) Tree {
     std::int32_t visits[4];
     PriorCode prior[4];
     Move move[4];
-    std::uint32_t node[4];  // number of a line with kSameSide, or kOver
+    std::uint32_t node[4];  // a place with kSameSide, or kOver
   };
   static_assert(sizeof(Group) == sizeof(Arena::Line) && sizeof(Header) == sizeof(std::int32_t));
   struct Walk {
@@ -282,21 +291,26 @@ class alignas(64) Tree {
     PriorCode prior;
     std::uint8_t index;
   };
-  using Floats = float __attribute__((vector_size(16)));
+  using Floats = PriorVector;
   using Ints = std::int32_t __attribute__((vector_size(16)));
-  using Codes = PriorCode __attribute__((vector_size(8)));
+  using Codes = PriorCodeVector;
   using Words4 = std::uint32_t __attribute__((vector_size(16)));
+  static constexpr Codes kLanes = {0, 1, 2, 3};
 
-  Node& node_at(std::uint32_t line) { return *std::launder(reinterpret_cast<Node*>(arena_.at(line))); }
-  const Node& node_at(std::uint32_t line) const {
-    return *std::launder(reinterpret_cast<const Node*>(arena_.at(line)));
+  Node& node_at(std::uint32_t place) { return *std::launder(reinterpret_cast<Node*>(arena_.at(place))); }
+  const Node& node_at(std::uint32_t place) const {
+    return *std::launder(reinterpret_cast<const Node*>(arena_.at(place)));
   }
-  Group* group_at(std::uint32_t line) { return std::launder(reinterpret_cast<Group*>(arena_.at(line))); }
-  const Group* group_at(std::uint32_t line) const {
-    return std::launder(reinterpret_cast<const Group*>(arena_.at(line)));
+  // Also of a child.
+  Group* group_at(std::uint32_t place) { return std::launder(reinterpret_cast<Group*>(arena_.at(place & ~kLane))); }
+  const Group* group_at(std::uint32_t place) const {
+    return std::launder(reinterpret_cast<const Group*>(arena_.at(place & ~kLane)));
   }
-  static PriorCode* priors_of(Node& node) { return reinterpret_cast<PriorCode*>(&node + 1); }
-  static const PriorCode* priors_of(const Node& node) { return reinterpret_cast<const PriorCode*>(&node + 1); }
+  static PriorCode* priors_of(Node& node) { return node.priors; }
+  static const PriorCode* priors_of(const Node& node) { return node.priors; }
+  static PriorCode greatest_prior(const Node& node) {
+    return node.uniform() ? encode_prior(1.0f / static_cast<float>(node.moves)) : node.next_prior;
+  }
   std::uint32_t& path(int ply) {
     return ply < kNear ? near_path_[ply] : far_path_[static_cast<std::size_t>(ply - kNear)];
   }
@@ -313,16 +327,17 @@ class alignas(64) Tree {
     set_header(first, header);
   }
 
-  // Of a child, whose number is four times that of its group, plus its lane; never 0, the lane of a header.
-  float value_at(std::uint32_t child) const { return group_at(child / 4)->value[child % 4]; }
-  int visits_of(std::uint32_t child) const { return group_at(child / 4)->visits[child % 4]; }
-  float prior_of(std::uint32_t child) const { return decode_prior(group_at(child / 4)->prior[child % 4]); }
-  Move move_of(std::uint32_t child) const { return group_at(child / 4)->move[child % 4]; }
-  std::uint32_t node_of(std::uint32_t child) const { return group_at(child / 4)->node[child % 4]; }
+  // Of a child, whose number is the place of its group, plus its lane; never 0, the lane of a header.
+  float value_at(std::uint32_t child) const { return group_at(child)->value[child % 4]; }
+  int visits_of(std::uint32_t child) const { return group_at(child)->visits[child % 4]; }
+  float prior_of(std::uint32_t child) const { return decode_prior(group_at(child)->prior[child % 4]); }
+  Move move_of(std::uint32_t child) const { return group_at(child)->move[child % 4]; }
+  std::uint32_t node_of(std::uint32_t child) const { return group_at(child)->node[child % 4]; }
 
-  // Of a node with its priors, which are padded with kTaken to whole vectors.
-  static constexpr std::size_t node_lines(std::size_t priors) {
-    return (sizeof(Node) + (priors + 3) / 4 * 4 * sizeof(PriorCode) + sizeof(Arena::Line) - 1) / sizeof(Arena::Line);
+  // Of a node with its priors, of which there is room for a vector at least.
+  static constexpr std::uint32_t node_quarters(std::size_t priors) {
+    const std::size_t bytes = offsetof(Node, priors) + std::max<std::size_t>(priors, 4) * sizeof(PriorCode);
+    return static_cast<std::uint32_t>((bytes + Arena::kQuarter - 1) / Arena::kQuarter);
   }
 
   const Node& root_node() const { return node_at(root_opened_ ? group_at(root_)->node[0] : root_); }
@@ -330,7 +345,7 @@ class alignas(64) Tree {
   // The root's child by this move; 0: none yet.
   std::uint32_t root_child(Move move) const {
     if (!root_opened_) return 0;
-    const std::uint32_t first = 4 * root_ + 1, end = first + header_of(*group_at(root_)).opened;
+    const std::uint32_t first = root_ + 1, end = first + header_of(*group_at(root_)).opened;
     for (std::uint32_t child = first; child < end; ++child)
       if (move_of(child) == move) return child;
     return 0;
@@ -339,7 +354,7 @@ class alignas(64) Tree {
   void clear() {
     for (const std::uint32_t chunk : chunks_) arena_.give_back(chunk);
     chunks_.clear();
-    next_line_ = lines_left_ = 0;
+    free_begin_ = free_end_ = 0;
     std::fill(std::begin(free_blocks_), std::end(free_blocks_), kNone);
     root_opened_ = false;
     root_visits_ = 0;
@@ -349,24 +364,39 @@ class alignas(64) Tree {
     walk_ = {};
   }
 
-  // That many lines on end, 64 at most.
+  // For a node. One of a line or less has the line to itself, so that a miss brings all of it.
+  std::uint32_t take_quarters(std::uint32_t count) {
+    if (count <= Arena::kQuarters) return take_lines(1);
+    if (free_end_ - free_begin_ < count) take_chunk();
+    return free_end_ -= count;
+  }
+
+  // On end, a chunk at most.
   std::uint32_t take_lines(std::uint32_t count) {
     if (count == 1 && free_blocks_[0] != kNone)
       return std::exchange(free_blocks_[0], group_at(free_blocks_[0])->node[0]);
-    if (lines_left_ < count) {
-      for (; lines_left_ > 0; --lines_left_) give_back(next_line_++, 0);
-      next_line_ = chunks_.emplace_back(arena_.take());
-      lines_left_ = Arena::kChunk;
-    }
-    lines_left_ -= count;
-    return std::exchange(next_line_, next_line_ + count);
+    if (free_end_ - free_begin_ < count * Arena::kQuarters) take_chunk();
+    return std::exchange(free_begin_, free_begin_ + count * Arena::kQuarters);
   }
 
-  void prefetch_line_to_take() const {
+  // The lines that are left of the last one are taken one by one.
+  void take_chunk() {
+    for (; free_end_ - free_begin_ >= Arena::kQuarters; free_begin_ += Arena::kQuarters) give_back(free_begin_, 0);
+    free_begin_ = chunks_.emplace_back(arena_.take());
+    free_end_ = free_begin_ + Arena::kChunk;
+  }
+
+  // Those of the last chunk, at least.
+  bool nodes_are_long() const { return free_end_ % Arena::kChunk != 0; }
+
+  void prefetch_lines_to_take() const {
     if (free_blocks_[0] != kNone)
       rlscout::prefetch(arena_.at(free_blocks_[0]));
-    else if (lines_left_ > 0)
-      rlscout::prefetch(arena_.at(next_line_));
+    else if (free_begin_ < free_end_)
+      rlscout::prefetch(arena_.at(free_begin_));
+    if (nodes_are_long())
+      for (std::size_t line = 1; line <= 2; ++line)
+        rlscout::prefetch(arena_.at(free_end_) - line * sizeof(Arena::Line));
   }
 
   void give_back(std::uint32_t block, int size_class) {
@@ -387,8 +417,7 @@ class alignas(64) Tree {
       __builtin_memcpy(&value, group->value, sizeof(value));
       __builtin_memcpy(&visits, group->visits, sizeof(visits));
       __builtin_memcpy(&codes, group->prior, sizeof(codes));
-      const Ints bits = (__builtin_convertvector(codes, Ints) + kPriorBias) << kPriorDroppedBits;
-      const Floats score = value + scale * std::bit_cast<Floats>(bits) / __builtin_convertvector(visits + 1, Floats);
+      const Floats score = value + scale * decode_priors(codes) / __builtin_convertvector(visits + 1, Floats);
       const Ints better = score > best;
       best = better ? score : best;
       best_index = better ? index : best_index;
@@ -425,23 +454,26 @@ class alignas(64) Tree {
   }
 
   std::uint32_t add_node(const Position& position, int moves, std::span<const float> priors) {
-    const std::uint32_t line = take_lines(static_cast<std::uint32_t>(node_lines(priors.size())));
-    std::byte* memory = arena_.at(line);
-    Next next{encode_prior(1.0f / static_cast<float>(moves)), 0};
-    if (!priors.empty()) next = store_priors(priors, memory + sizeof(Node));
-    new (memory) Node{position, next.prior, next.index, static_cast<std::uint8_t>(moves), priors.empty()};
+    const std::uint32_t place = take_quarters(node_quarters(priors.size()));
+    Node* node = new (arena_.at(place)) Node{position, kTaken, 0, static_cast<std::uint8_t>(moves), {}};
+    if (!priors.empty()) {
+      const Next next = store_priors(priors, *node);
+      node->next_prior = next.prior;
+      node->next = next.index;
+    }
     ++node_count_;
-    return line;
+    return place;
   }
 
   // Of the moves of a node without a child, the one with the greatest prior; of equals, the first. Each is compared as one word:
   // its code above, the complement of its index below.
   class Greatest {
    public:
-    void add(Codes four) {
-      const Words4 word = __builtin_convertvector(four, Words4) << 16 | complement_;
+    void add(Codes four, int first) {
+      constexpr Words4 kComplement = {0xffff, 0xfffe, 0xfffd, 0xfffc};
+      const Words4 word =
+          __builtin_convertvector(four, Words4) << 16 | (kComplement - static_cast<std::uint32_t>(first));
       best_ = word > best_ ? word : best_;
-      complement_ -= 4;
     }
     Next next() const {
       const auto across = [](Words4 x, Words4 y) { return x > y ? x : y; };
@@ -451,32 +483,40 @@ class alignas(64) Tree {
     }
 
    private:
-    Words4 best_ = {}, complement_ = {0xffff, 0xfffe, 0xfffd, 0xfffc};
+    Words4 best_ = {};
   };
 
-  // Stores the priors of a new node, four at a time.
-  static Next store_priors(std::span<const float> priors, std::byte* to) {
+  // Calls for the first of each four moves; the last four overlap those before, where there are more than four.
+  template <class Each>
+  static void for_each_four(int moves, Each&& each) {
+    const int last = std::max(moves - 4, 0);
+    for (int first = 0; first < last + 4; first += 4) each(std::min(first, last));
+  }
+
+  // Stores the priors of a new node.
+  static Next store_priors(std::span<const float> priors, Node& node) {
     Greatest greatest;
-    for (std::size_t i = 0; i < priors.size(); i += 4, to += sizeof(Codes)) {
-      Codes codes = {};
-      for (std::size_t lane = 0; lane < 4; ++lane)
-        if (i + lane < priors.size()) codes[lane] = encode_prior(priors[i + lane]);
-      __builtin_memcpy(to, &codes, sizeof(codes));
-      greatest.add(codes);
-    }
+    for_each_four(static_cast<int>(priors.size()), [&](int first) {
+      Floats four = {};
+      if (priors.size() >= 4)
+        __builtin_memcpy(&four, priors.data() + first, sizeof(four));
+      else
+        for (std::size_t lane = 0; lane < priors.size(); ++lane) four[lane] = priors[lane];
+      const Codes codes = kLanes < static_cast<PriorCode>(priors.size()) ? encode_priors(four) : Codes{};
+      __builtin_memcpy(priors_of(node) + first, &codes, sizeof(codes));
+      greatest.add(codes, first);
+    });
     return greatest.next();
   }
 
   // The move to be opened next; the one of index `taken` has a child by now (-1: none has anew).
   static Next next_of(Node& node, int taken = -1) {
     Greatest greatest;
-    const PriorCode* priors = priors_of(node);
-    Codes index = {0, 1, 2, 3};
-    for (int left = node.moves; left > 0; left -= 4, priors += 4, index += 4) {
+    for_each_four(node.moves, [&](int first) {
       Codes codes;
-      __builtin_memcpy(&codes, priors, sizeof(codes));
-      greatest.add(index == static_cast<PriorCode>(taken) ? Codes{} : codes);
-    }
+      __builtin_memcpy(&codes, priors_of(node) + first, sizeof(codes));
+      greatest.add(kLanes == static_cast<PriorCode>(taken - first) ? Codes{} : codes, first);
+    });
     if (taken >= 0) priors_of(node)[taken] = kTaken;
     return greatest.next();
   }
@@ -486,7 +526,7 @@ class alignas(64) Tree {
   std::uint32_t add_child(Move move) {
     const Node& parent = node_at(walk_.at);
     Header header{0, parent.next, parent.moves, 0};
-    PriorCode prior = parent.next_prior;
+    PriorCode prior = greatest_prior(parent);
     std::uint32_t groups = walk_.opening;
     if (groups == kNone) {
       groups = new_block(0);
@@ -503,8 +543,8 @@ class alignas(64) Tree {
         lead_to(groups);
       }
     }
-    const std::uint32_t child = 4 * groups + ++header.opened;
-    Group& group = *group_at(child / 4);
+    const std::uint32_t child = groups + ++header.opened;
+    Group& group = *group_at(child);
     group.value[child % 4] = 0.0f;
     group.visits[child % 4] = 0;
     group.prior[child % 4] = prior;
@@ -512,16 +552,16 @@ class alignas(64) Tree {
     group.node[child % 4] = kOver;
     Node& node = node_at(walk_.at);  // memory may have moved
     set_next(*group_at(groups), header,
-             node.uniform ? Next{prior, static_cast<std::uint8_t>(header.next + 1)} : next_of(node, header.next));
+             node.uniform() ? Next{prior, static_cast<std::uint8_t>(header.next + 1)} : next_of(node, header.next));
     return child;
   }
 
   // What the path ends at leads to this node, or these groups.
-  std::uint32_t lead_to(std::uint32_t line) {
-    if (depth_ == 0) return root_ = line;
+  std::uint32_t lead_to(std::uint32_t place) {
+    if (depth_ == 0) return root_ = place;
     const std::uint32_t last = path(depth_ - 1), child = last & ~kSameSide;
-    group_at(child / 4)->node[child % 4] = line | (last & kSameSide);
-    return line;
+    group_at(child)->node[child % 4] = place | (last & kSameSide);
+    return place;
   }
 
   // A block of 2^size_class groups without children.
@@ -537,9 +577,9 @@ class alignas(64) Tree {
   }
 
   std::uint32_t copy_node(std::uint32_t from) {
-    const std::size_t lines = node_lines(node_at(from).uniform ? 0 : node_at(from).moves);
-    const std::uint32_t to = take_lines(static_cast<std::uint32_t>(lines));
-    std::copy_n(arena_.at(from), lines * sizeof(Arena::Line), arena_.at(to));
+    const std::uint32_t quarters = node_quarters(node_at(from).uniform() ? 0 : node_at(from).moves);
+    const std::uint32_t to = take_quarters(quarters);
+    std::copy_n(arena_.at(from), quarters * Arena::kQuarter, arena_.at(to));
     ++node_count_;
     return to;
   }
@@ -552,14 +592,14 @@ class alignas(64) Tree {
     rlscout::prefetch(arena_.at(node));
     const std::uint32_t to = new_block(header.size_class);
     std::copy_n(group_at(from), header.opened / 4 + 1, group_at(to));
-    const std::uint32_t first = 4 * to + 1, end = first + header.opened;
+    const std::uint32_t first = to + 1, end = first + header.opened;
     for (std::uint32_t child = first; child < end; ++child)
       if (node_of(child) != kOver) rlscout::prefetch(arena_.at(node_of(child) & ~kSameSide));
     for (std::uint32_t child = first; child < end; ++child) {
       const std::uint32_t reference = node_of(child);
       if (reference == kOver) continue;
       const std::uint32_t moved = copy_subtree(reference & ~kSameSide, visits_of(child));
-      group_at(child / 4)->node[child % 4] = moved | (reference & kSameSide);
+      group_at(child)->node[child % 4] = moved | (reference & kSameSide);
     }
     const std::uint32_t copied = copy_node(node);
     group_at(to)->node[0] = copied;
@@ -570,7 +610,7 @@ class alignas(64) Tree {
   void visit_subtree(std::uint32_t at, bool opened, std::uint32_t just_opened, Visit& visit) const {
     if (!opened) return visit(node_at(at).position);
     visit(node_at(group_at(at)->node[0]).position);
-    const std::uint32_t first = 4 * at + 1, end = first + header_of(*group_at(at)).opened;
+    const std::uint32_t first = at + 1, end = first + header_of(*group_at(at)).opened;
     for (std::uint32_t child = first; child < end; ++child)
       if (const std::uint32_t reference = node_of(child); reference != kOver)
         visit_subtree(reference & ~kSameSide, visits_of(child) > 1 || child == just_opened, just_opened, visit);
@@ -588,7 +628,7 @@ class alignas(64) Tree {
   Walk walk_{};
   Leaf leaf_{};
   std::uint32_t node_count_ = 0;
-  std::uint32_t next_line_ = 0, lines_left_ = 0;  // of the last chunk
+  std::uint32_t free_begin_ = 0, free_end_ = 0;  // of the last chunk
   std::uint32_t free_blocks_[kClasses];
   std::uint32_t near_path_[kNear] = {};
   std::vector<std::uint32_t> far_path_;

@@ -23,6 +23,21 @@ TEST_CASE("a prior's code keeps 12 bits and its order") {
   }
 }
 
+TEST_CASE("four at a time are as one by one") {
+  Random random(2);
+  for (int i = 0; i < 1'000; ++i) {
+    PriorVector priors;
+    for (int lane = 0; lane < 4; ++lane) priors[lane] = static_cast<float>(std::pow(random.uniform(), 40.0));
+    priors[i % 4] = i % 3 == 0 ? 0.0f : 1.0f;
+    const PriorCodeVector codes = encode_priors(priors);
+    const PriorVector decoded = decode_priors(codes);
+    for (int lane = 0; lane < 4; ++lane) {
+      CHECK(codes[lane] == encode_prior(priors[lane]));
+      CHECK(decoded[lane] == decode_prior(codes[lane]));
+    }
+  }
+}
+
 TEST_CASE("no prior has the code of a taken move") {
   CHECK(encode_prior(0.0f) != kTaken);
   CHECK(encode_prior(0x1p-149f) != kTaken);

@@ -68,7 +68,9 @@ class SelfplayConfig:
     """Games against itself, for ever."""
 
     processes: int = setting(1, "that play, each with all of the below", 1, 1024)
-    games: int = setting(64, "games in flight, one search tree each", 1, 1_000_000)
+    games: int = setting(
+        64, "games in flight, one search tree each; the trees of a thread take 32 GiB at most", 1, 1_000_000
+    )
     searches: int = setting(1, "searches that take turns, so that CPU and accelerator never wait for each other", 1, 4)
     batch: int = setting(256, "leaves evaluated at once, at most", 1, 1_000_000)
     threads: int = setting(1, "native threads of each search", 1, 1024)
