@@ -17,8 +17,9 @@ LAYERS = [
     (r"games/[^/]+/[^/]+\.h", r"core/.*|games/{game}/.*|search/search_traits\.h"),
     (r"games/[^/]+/[^/]+\.cpp", r"engine/engine_for\.h|games/{game}/.*"),
     (r"verify/[^/]+\.(h|cpp)", r"verify/.*"),
-    (r"python/module\.cpp", r"engine/\w+(?<!_for)\.h|inference/tower\.h"),
     (r"python/cpu\.cpp", r"(?!)"),
+    (r"python/inference\.cpp", r"python/.*|engine/\w+(?<!_for)\.h|inference/tower\.h"),
+    (r"python/[^/]+\.(h|cpp)", r"python/.*|engine/\w+(?<!_for)\.h"),
     (r"tests/[^/]+\.(h|cpp)", r".*"),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -8,6 +8,8 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,16 +19,20 @@ namespace rlscout {
 // takes longer. They make way for whoever wants their core meanwhile.
 class WorkerPool {
  public:
-  // The caller of run() is one of the `threads`.
+  // The caller of run() is one of the `threads`. Throws std::runtime_error where the system grants fewer.
   explicit WorkerPool(int threads) {
-    for (int part = 1; part < threads; ++part) threads_.emplace_back([this, part] { work(part); });
+    try {
+      for (int part = 1; part < threads; ++part) threads_.emplace_back([this, part] { work(part); });
+    } catch (const std::exception& error) {
+      const int started = parts();
+      end();
+      throw std::runtime_error("thread " + std::to_string(started + 1) + " of " + std::to_string(threads) +
+                               " cannot be started: " + error.what());
+    }
   }
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
-  ~WorkerPool() {
-    begin_round(true);
-    for (auto& thread : threads_) thread.join();
-  }
+  ~WorkerPool() { end(); }
 
   int parts() const { return static_cast<int>(threads_.size()) + 1; }
 
@@ -53,6 +59,11 @@ class WorkerPool {
       round_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
+  }
+
+  void end() {
+    begin_round(true);
+    for (auto& thread : threads_) thread.join();
   }
 
   void work(int part) {

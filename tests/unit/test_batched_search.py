@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from itertools import count
 from typing import Any
 
@@ -437,3 +440,24 @@ def test_nodes_of_one_position_are_counted() -> None:
             assert (nodes, repeated) == wanted
         else:
             assert 400 < nodes - repeated <= 627
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit to run into")
+def test_threads_that_the_system_refuses_are_an_error_and_nothing_worse() -> None:
+    program = """
+import resource
+from rlscout.games import game
+engine = game("othello6").engine
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (256 << 20),) * 2)
+try:
+    engine.batched_search({"games": 1024, "threads": 1024})
+except RuntimeError as error:
+    print(error)
+print(engine.batched_search({"games": 2, "threads": 2}).finished())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    refused, finished = done.stdout.splitlines()
+    assert re.match(r"thread \d+ of 1024 cannot be started", refused)
+    assert finished == "False"
