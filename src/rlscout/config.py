@@ -92,7 +92,8 @@ class SelfplayConfig:
         131_072, "answers of the network kept across games (4 bytes a square and 24 each); 0: none", 0, 1_000_000_000
     )
     fold: bool = setting(
-        True, "evaluate all images of a position as one, which the cache then finds again; without it, off saves time"
+        True,
+        "evaluate all images of a position as one, which the cache then finds again; without cache, off saves time; without search.symmetries, no effect",
     )
     poll_seconds: float = setting(1.0, "how often to ask for a newly promoted network", 0.01, 3600.0)
     report_seconds: float = setting(2.0, "how often to report moves/s and evaluations/s", 0.01, 3600.0)

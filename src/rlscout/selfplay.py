@@ -36,6 +36,8 @@ FLUSH_SECONDS = 5.0
 """How long the last games may take to reach the store when self-play is asked to stop."""
 LOG_SECONDS = 30.0
 """How often the log says how fast games are played."""
+FORGIVEN = "selfplay.forgiven"
+"""The run value that says which promoted model was forgiven how many samples."""
 CLOSE_SECONDS = 1.0
 """How long a thread of the background may take to notice that it is not needed any more."""
 
@@ -348,8 +350,18 @@ class StoreWatch:
         # What an older model played in excess is no reason for a better one to rest; once training has caught up with it, it excuses
         # nothing more.
         least = max(0.0, ahead + settings.min_samples)
-        self.excused, self.promoted = least if self.promoted else min(self.excused, least), False
+        if self.promoted:
+            self.excused, self.promoted = self._forgiven(least), False
+        self.excused = min(self.excused, least)
         return ahead > self.excused
+
+    def _forgiven(self, samples: float) -> float:
+        """What the promotion of the best model forgives: a restart forgives nothing anew."""
+        model, _, before = self.store.run_values().get(FORGIVEN, "").partition(" ")
+        if model == str(self.found[0]):
+            return float(before)
+        self.store.set_run_value(FORGIVEN, f"{self.found[0]} {samples:.0f}")
+        return samples
 
     def _look(self, ending: threading.Event) -> None:
         best = patiently(self.store.best_model, ending, log)

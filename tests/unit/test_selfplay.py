@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Executor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,3 +217,50 @@ def test_a_lead_over_training_is_forgiven_at_a_promotion(tmp_path: Path, monkeyp
         assert not watch._far_ahead()
         stored(10)
         assert watch._far_ahead()
+
+
+def test_a_restart_forgives_nothing_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlscout.selfplay.make_evaluator", lambda *_, **__: HashedEvaluator(9))
+    settings = {"selfplay.lead": "2", "train.min_samples": "100", "selfplay.poll_seconds": "3600"}
+    config = load("tictactoe-tiny", settings, {})
+    with open_store(tmp_path, "mnk:3,3,3") as store:
+        store.set_evaluation(store.add_model("one", flat_network("tictactoe"), 0, 1, {}), "+")
+        played = 0
+        for _ in range(10):
+            watch = StoreWatch(config, store, threading.Event(), 0)
+            watch.close()
+            for _ in range(20):
+                if watch._far_ahead():
+                    break
+                store.add_games([make_game(played, 10, squares=9)])
+                played += 1
+        assert 10 * played <= 2 * 100 + 100 + 10  # the lead, what the promotion forgives, and the game that goes beyond
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_search_waits_from_the_moment_it_has_no_more_to_do(monkeypatch: pytest.MonkeyPatch, queued: bool) -> None:
+    """What an evaluation takes while the search has other work is no waiting."""
+    clock = 0.0
+    monkeypatch.setattr("rlscout.feed.time", SimpleNamespace(perf_counter=lambda: clock))
+    evaluator = Queued() if queued else HashedEvaluator(9)
+
+    class Pool(Executor):
+        def submit(self, work: Any, /, *arguments: Any) -> Any:
+            return SimpleNamespace(result=lambda: work(*arguments))
+
+    def late(*boards: U64) -> Heads:
+        nonlocal clock
+        clock += 3.0
+        return HashedEvaluator.evaluate(evaluator, *boards)
+
+    monkeypatch.setattr(evaluator, "evaluate", late)
+    search = game("tictactoe").engine.batched_search({"mode": "selfplay", "games": 4})
+    feed = Feed(game("tictactoe"), search, 0, 4)
+    for rounds in range(1, 4):
+        assert feed.gather(evaluator, Pool()) > 0
+        assert feed.waited == 3.0 * (rounds - 1)
+        clock += 5.0  # another search has its turn
+        feed.scatter()
+        feed.scatter()
+        assert feed.waited == 3.0 * rounds
+    assert feed.evaluating == (0.0 if queued else 9.0)
