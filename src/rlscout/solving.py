@@ -382,7 +382,7 @@ def read_problems(game: Game, path: Path) -> Iterator[Problem]:
     """The positions of an OBF file: `SQUARES SIDE; MOVE:SCORE; ...`, one a line; `%` starts a comment, `--:-127` pads.
 
     ValueError names the line at fault."""
-    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, raw in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         text = raw.split("%")[0].strip()
         if not text:
             continue

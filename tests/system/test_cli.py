@@ -70,6 +70,7 @@ def test_solve_answers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         (["tictactoe"], 0),
         (["tictactoe", "--moves", "a1b1"], 1),
         (["tictactoe", "--position", "XO------- X"], 1),
+        (["othello4", "--position", "-----OX--XO----- X"], -10),
         (["mnk:4,4,4"], 0),
     ],
 )
@@ -165,6 +166,7 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["solve", "othello6", "--position", "XO"], "position 'XO'"),
         (["solve", "othello6", "--moves", "e4", "--position", "X"], "exclude each other"),
         (["solve", "othello6", "--file", "missing.obf"], "missing.obf"),
+        (["solve", "othello6", "--file", "DATA/noise.obf"], "noise.obf, line 1: position"),
         (["solve", "othello6", "--ordering", "network"], "needs a network"),
         (["solve", "othello6", "--model", "missing.safetensors"], "missing.safetensors: no such file"),
         (["solve", "othello6", "--model", "best", "--data", "nowhere"], "no run in nowhere"),
@@ -204,6 +206,7 @@ def test_bad_input_is_one_clear_line(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "noise.obf").write_bytes(b"\xac\xff\x00")
     status, out, err = run(capsys, *(argument.replace("DATA", str(tmp_path)) for argument in arguments))
     assert (status, out) == (2, "")
     assert message in err

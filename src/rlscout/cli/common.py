@@ -24,6 +24,10 @@ Settings = Annotated[
     Parameter(name=["--set"], help="A setting over file and environment, as in --set selfplay.games=32.", negative=()),
 ]
 ConfigName = Annotated[str | None, Parameter(help="TOML file, or the short name of one that comes along (othello4).")]
+PositionText = Annotated[
+    str | None,
+    Parameter(help="Squares row by row (X, O, -), a space, the side to move.", allow_leading_hyphen=True),
+]
 Server = Annotated[str | None, Parameter(help="Address of the server, as tcp://127.0.0.1:5555.")]
 Supervised = Annotated[bool, Parameter(show=False, negative=())]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from rlscout.cli.common import OK, PROGRESS_SECONDS, ConfigName, Settings, config_of, folder_name
+from rlscout.cli.common import OK, PROGRESS_SECONDS, ConfigName, PositionText, Settings, config_of, folder_name
 
 if TYPE_CHECKING:
     from rlscout.games import Position
@@ -35,7 +35,7 @@ def games() -> int:
     return OK
 
 
-def perft(game: str, depth: int, /, *, moves: str = "", position: str | None = None) -> int:
+def perft(game: str, depth: int, /, *, moves: str = "", position: PositionText = None) -> int:
     """Count the positions at a depth, for comparing rules. A pass is a ply; a finished game is one leaf.
 
     Try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from rlscout.cli.common import LIMIT, OK, REFUSED, evaluator_of, tell_progress
+from rlscout.cli.common import LIMIT, OK, REFUSED, PositionText, evaluator_of, tell_progress
 
 if TYPE_CHECKING:
     from rlscout.games import Position
@@ -23,7 +23,7 @@ def solve(
     /,
     *,
     moves: Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")] = None,
-    position: Annotated[str | None, Parameter(help="Squares row by row (X, O, -), then the side to move.")] = None,
+    position: PositionText = None,
     file: Annotated[Path | None, Parameter(help="OBF file: a position a line, with its answers.")] = None,
     all_moves: Annotated[bool, Parameter(help="Prove the score of every legal move.", negative=())] = False,
     model: Annotated[str, Parameter(help="Network that orders moves: a FILE, best (of --data) or none.")] = "none",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from rlscout.cli.common import LIMIT, OK
+from rlscout.cli.common import LIMIT, OK, PositionText
 
 if TYPE_CHECKING:
     from rlscout.book import Book
@@ -25,7 +25,7 @@ def book(
     /,
     *,
     moves: Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")] = None,
-    position: Annotated[str | None, Parameter(help="Squares row by row (X, O, -), then the side to move.")] = None,
+    position: PositionText = None,
     json: Annotated[bool, Parameter(help="One JSON object.", negative=())] = False,
     make: Annotated[Path | None, Parameter(help="Prove a book anew and write it to this FILE.")] = None,
     plies: Annotated[int, Parameter(help="Of the book to make.")] = 4,
