@@ -80,7 +80,9 @@ def duel(config: Config, store: Store, candidate: int, baseline: int, stopping: 
                     verdict = _verdict(test, tally, config.duel.max_pairs)
             if kept:
                 standing = (test.llr(tally.pairs), *tally.elo())
-                patiently(lambda k=kept, s=standing: store.add_duel_games(opened.id, k, *s), stopping, log)  # type: ignore[misc]
+                known = patiently(lambda k=kept, s=standing: store.add_duel_games(opened.id, k, *s), stopping, log)  # type: ignore[misc]
+                if known is None:
+                    return None  # no verdict without the games that it rests on
     if verdict is None:
         return None
     promoted = verdict == "H1"

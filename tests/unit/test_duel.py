@@ -12,7 +12,7 @@ from networks import flat_network
 from rlscout.config import Config, DuelConfig, load
 from rlscout.duel import describe, duel, duel_forever
 from rlscout.games import game
-from rlscout.storage import Duel, Store, open_store
+from rlscout.storage import Duel, Store, StoreError, open_store
 
 pytest.importorskip("onnxruntime")
 
@@ -62,6 +62,26 @@ def test_a_duel_that_was_interrupted_ends_alike(tmp_path: Path) -> None:
     assert sittings > 1
     assert [entry.number for entry in games] == list(range(len(games)))
     assert len(games) == pieces.wins + pieces.draws + pieces.losses
+
+
+def test_no_verdict_without_the_games_it_rests_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is away when the deciding games are to be kept, and back a moment later; meanwhile the duel is asked to stop."""
+    stopping = threading.Event()
+
+    def away(*_: object) -> Duel:
+        stopping.set()
+        raise StoreError("away")
+
+    with with_candidate(tmp_path) as store:
+        config = settings(**{"duel.max_pairs": "1"})
+        with monkeypatch.context() as context:
+            context.setattr(store, "add_duel_games", away)
+            assert duel(config, store, 1, 0, stopping) is None
+        assert store.duels()[0].verdict is None
+        assert store.pending_models() == [1]
+        ended = duel(config, store, 1, 0, threading.Event())
+        assert ended is not None
+        assert len(store.duel_games(ended.id)) == 2
 
 
 def test_stored_games_replay_to_their_scores_and_swap_colours(tmp_path: Path) -> None:

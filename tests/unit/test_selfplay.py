@@ -20,7 +20,7 @@ from rlscout.inference import Answer, Heads
 from rlscout.inference.hashed import HashedEvaluator
 from rlscout.network import U64
 from rlscout.selfplay import Meter, StoreWatch, Uploader, selfplay
-from rlscout.storage import GameSamples, Metric, SampleBatch, open_store
+from rlscout.storage import GameSamples, Metric, SampleBatch, StoreError, open_store
 
 
 def play(folder: Path, games: int, **more: str) -> SampleBatch:
@@ -264,3 +264,24 @@ def test_a_search_waits_from_the_moment_it_has_no_more_to_do(monkeypatch: pytest
         feed.scatter()
         assert feed.waited == 3.0 * rounds
     assert feed.evaluating == (0.0 if queued else 9.0)
+
+
+def test_games_reach_a_store_that_was_away_each_once_and_past_one_that_is_refused(tmp_path: Path) -> None:
+    """The answer to a write may be lost after the write was done: then it is sent again."""
+    with open_store(tmp_path, "mnk:3,3,3") as store:
+        sent: list[int] = []
+
+        def add_games(games: list[GameSamples]) -> int:
+            sent.append(len(games))
+            added = store.add_games(games) if len(sent) != 1 else 0
+            if len(sent) <= 2:
+                raise StoreError("away" if len(sent) == 1 else "no answer")
+            return added
+
+        uploader = Uploader(SimpleNamespace(add_games=add_games), threading.Event(), 100)  # type: ignore[arg-type]
+        uploader.put([make_game(number, 10, squares=9) for number in (1, 2)])
+        uploader.put([make_game(3, 10, squares=9, model=7)])  # no such model
+        uploader.put([make_game(4, 10, squares=9)])
+        uploader.flush(30.0)
+        assert sent == [2, 2, 2, 1, 1]
+        assert (store.sample_counts().games, store.sample_counts().last_id) == (3, 30)

@@ -209,6 +209,34 @@ def test_a_tiny_run_learns_publishes_and_resumes(tmp_path: Path) -> None:
         assert best_moves(policy, legal).tolist() == [2], "the move that ends the game at once"
 
 
+def test_a_kill_between_a_candidate_and_the_state_it_came_from_doubles_nothing(tmp_path: Path) -> None:
+    """Training then makes the same steps again; their candidate is there already."""
+    engine = native.engine("mnk:3,3,3")
+
+    class KilledError(Exception):
+        pass
+
+    def kill(_: object) -> None:
+        if store.pending_models():
+            raise KilledError
+
+    with open_store(tmp_path, engine.name) as store:
+        store.add_games(random_games(engine, 60, seed=5))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "save_training", kill)
+            with pytest.raises(KilledError):
+                train(config(), store, engine, threading.Event(), steps=200)
+        assert store.load_training() is None
+        [candidate] = store.pending_models()
+        step, weights = store.models()[-1].step, store.weights(candidate)
+        store.set_evaluation(candidate, "-")
+        assert train(config(), store, engine, threading.Event(), steps=step + 1) == step + 1
+        assert [model.step for model in store.models()] == [0, step]
+        assert store.weights(candidate) == weights
+        state = store.load_training()
+        assert state is not None and state.step == step + 1
+
+
 def test_training_waits_for_samples(tmp_path: Path) -> None:
     """Each sample is drawn `reuse` times and no more, across restarts."""
     engine = native.engine("mnk:3,3,3")

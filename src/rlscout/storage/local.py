@@ -261,7 +261,9 @@ class LocalStore:
     def set_run_value(self, key: str, value: str) -> None:
         if key == "game":
             raise ValueError(f"the game of a database is fixed: {self._database.game}")
-        with self._database.write() as connection:
+        # How often a worker was started: were that forgotten, the names of its next games would be those of others, and the store
+        # would take them for known.
+        with self._database.write(durable=True) as connection:
             connection.execute("insert or replace into run values (?, ?)", (key, value))
 
     def run_values(self) -> dict[str, str]:

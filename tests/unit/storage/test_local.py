@@ -5,12 +5,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from stores import make_game
 
-from rlscout.storage import Store, StoreError, open_store
+from rlscout.storage import Certificate, Claim, Store, StoreError, TrainingState, open_store
 from rlscout.storage.database import SCHEMA_VERSION
 from rlscout.storage.local import LocalStore
 
@@ -172,3 +173,29 @@ def test_no_torch_and_no_sockets_for_a_local_store(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_must_outlive_a_power_loss_is_flushed(database: Path) -> None:
+    """By the statements that SQLite is given: FULL when the transaction commits, NORMAL for all that may lose its last seconds."""
+    claim = Claim(scoring="empties", position="-- X", lower=0, upper=0, nodes=1, evaluations=0, seconds=0.0, options={})
+    with LocalStore(database, "othello6") as store:
+        duel = store.open_duel(2, 1, {}).id
+        store.add_claim(claim)
+        statements: list[str] = []
+        store._database._connection.set_trace_callback(lambda text: statements.append(text.lower()))
+
+        def flushed(write: Callable[[], object]) -> bool:
+            statements.clear()
+            write()
+            before = statements[: statements.index("commit")]
+            levels = [text for text in before if text.startswith("pragma synchronous")]
+            return bool(levels) and levels[-1].endswith("full")
+
+        assert flushed(lambda: store.add_model("c", b"weights", 1, 3, {}))
+        assert flushed(lambda: store.finish_duel(duel, "H1", "+"))
+        assert flushed(lambda: store.set_evaluation(3, "-"))
+        assert flushed(lambda: store.add_claim(claim))
+        assert flushed(lambda: store.add_certificate(Certificate("a.cert", 1, "checked")))
+        assert flushed(lambda: store.set_run_value("selfplay.w.starts", "1"))
+        assert not flushed(lambda: store.add_games([make_game(99)]))
+        assert not flushed(lambda: store.save_training(TrainingState(1, 1, b"")))
