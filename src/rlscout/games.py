@@ -306,4 +306,8 @@ def random_positions(played: Game, count: int, low: int, high: int, seed: int) -
             made.append(position)
         if len(made) == count:
             return made
-    raise ValueError(f"{played.name}: fewer than {count} different random positions of {low} to {high} empty squares")
+    empties = f"{low}" if low == high else f"{low} to {high}"
+    raise ValueError(
+        f"{played.name}: fewer than {count} different random positions of {empties} empty squares: ask for fewer of them, "
+        "or of other empties"
+    )

@@ -65,7 +65,7 @@ def evaluator_of(played: Game, model: str, data: Path | None) -> Evaluator:
             raise ValueError(f"--model best: {folder} holds a run of {store.ping().game}, not of {played.name}")
         best = store.best_model()
         if best == 0:
-            raise ValueError(f"--model best: no network of {folder} was promoted yet")
+            raise ValueError(f"--model best: no network of {folder} was promoted yet; --model none goes without")
         return make_evaluator("auto", load_network(store.weights(best), played.name))
 
 
