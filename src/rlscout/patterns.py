@@ -253,9 +253,9 @@ def positions_for(rules: Game, options: TrainOptions, before: PatternTable | Non
     tenth of games, or as many as there are where trees have few."""
     first, stages, _, _ = rules.engine.pattern_shape
     last = first + stages - 1
+    games = sample_positions(rules, first, last + 2, options)
     if before is None:
-        return sample_positions(rules, first, last, options)
-    games = sample_positions(rules, first, last + 2, replace(options, samples=options.samples // 4))
+        return games
     generator = np.random.default_rng(options.seed)
     deep = sample_positions(
         rules, options.root_empties, options.root_empties, replace(options, samples=2 * options.roots)

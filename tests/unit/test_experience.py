@@ -189,6 +189,11 @@ def test_the_command_tells_what_each_source_gave(capsys: pytest.CaptureFixture[s
         (["othello6", "--data", "full", "--model", "last"], "--model last: allowed are best and the number"),
         (["othello6", "--data", "full", "--model", "1"], "this network plays othello4, not othello6"),
         (["othello6", "--data", "full", "--sources", "luck"], "source 'luck': allowed are outcome, search, network"),
+        (
+            ["othello6", "--data", "full", "--sources", "outcome,network"],
+            "--model names the network of --sources network",
+        ),
+        (["othello6", "--data", "full", "--sources", "none", "--model", "best"], "give both, or none of them"),
         (["othello6", "--data", "full", "--stored", "-1"], "--stored -1: 0 and more"),
         (["othello6", "--model", "best"], "--model best is a network of the run in --data DIR"),
         (["tictactoe", "--data", "full"], "no pattern tables"),

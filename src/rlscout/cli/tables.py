@@ -97,7 +97,7 @@ patterns = App(
 
 Try:
   rlscout patterns train othello6 --out othello6.npz
-  rlscout patterns train othello6 --out othello6.npz --data data/othello6 --model best
+  rlscout patterns train othello6 --out othello6.npz --data data/othello6
 """,
 )
 
@@ -122,8 +122,11 @@ def train_patterns(
         str | None, Parameter(help="Its network that scores come from too: best, or the number of one.")
     ] = None,
     sources: Annotated[
-        str, Parameter(help="Of scores that are not exact, beside the table: outcome,search,network, or none.")
-    ] = "outcome,search,network",
+        str | None,
+        Parameter(
+            help="Of scores that are not exact, beside the table: outcome,search,network, or none; all with --model."
+        ),
+    ] = None,
     stored: Annotated[
         int | None,
         Parameter(help="Stored positions for each number of empty squares, at most; default: half of --samples."),
@@ -132,8 +135,9 @@ def train_patterns(
     """Learn a pattern table from positions that the solver labels, and print its errors by empty squares.
 
     With --data the positions of stored self-play games join in. Above the exact labels the table itself says what a position is
-    worth, some plies ahead; there the outcomes of the games, the values of their search and those of a network may correct it, by
-    as much as they are found to help on positions that are solved for it. What each is worth is printed."""
+    worth, some plies ahead; there, with --model or --sources, the outcomes of the games, the values of their search and those of a
+    network correct it, by as much as they are found to help on positions that are solved for it. What each is worth is printed:
+    the labels get better, the tables did not where it was measured (benchmarks/othello6.md)."""
     from rlscout import patterns as tables
     from rlscout.games import game as game_of
 
@@ -141,7 +145,10 @@ def train_patterns(
     tables.shape_of(played)
     experience, about = None, ""
     if data is not None:
-        names = () if sources == "none" else tuple(sources.split(","))
+        asked = sources or ("none" if model is None else "outcome,search,network")
+        names = () if asked == "none" else tuple(asked.split(","))
+        if ("network" in names) != (model is not None):
+            raise ValueError("--model names the network of --sources network: give both, or none of them")
         most = samples // 2 if stored is None else stored
         experience, about = _experience_of(played, data, model, names, most, seed)
     elif model is not None:
@@ -177,7 +184,7 @@ def _experience_of(
     played: Game, data: Path, model: str | None, sources: tuple[str, ...], most: int, seed: int
 ) -> tuple[Experience, str]:
     """What the run in a folder knows, and the same in words."""
-    from rlscout.experience import NETWORK, Experience, seen
+    from rlscout.experience import Experience, seen
     from rlscout.inference import make_evaluator
     from rlscout.patterns import board_of
     from rlscout.storage import open_store
@@ -195,11 +202,10 @@ def _experience_of(
             raise ValueError(f"--data {data}: the run has no samples")
         network = None if model is None else _network_of(store, model)
         found = seen(store, played.engine, lambda read: _tell(f"{read:,} samples read"))
-    asked = tuple(source for source in sources if source != NETWORK or network is not None)
     evaluator = None if network is None else make_evaluator("auto", network, batch=4096)
-    experience = Experience(played.engine, found, evaluator, asked, most=most, seed=seed, on_error=_tell_source)
+    experience = Experience(played.engine, found, evaluator, sources, most=most, seed=seed, on_error=_tell_source)
     step = f", network of step {network.header.step}" if network is not None else ""
-    return experience, f"{of_run}: {counts.kept} samples{step}; scores from: {', '.join(asked) or 'none of it'}"
+    return experience, f"{of_run}: {counts.kept} samples{step}; scores from: {', '.join(sources) or 'none of it'}"
 
 
 def _network_of(store: Store, model: str) -> Network:
