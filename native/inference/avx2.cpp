@@ -5,19 +5,23 @@
 #include <cstring>
 
 #include "inference/kernels_for.h"
+#include "inference/ymm.h"
 
 namespace rlscout::inference {
 namespace {
 
 struct Avx2 {
-  static constexpr int kLanes = 8, kVectors = 1;
+  static constexpr int kLanes = 8, kTilesAtOnce = 2;
   using Sum = __m256i;
   struct Pair {
     __m256i even, odd;  // of the four bytes
   };
   using Weights = Pair;
   using Inputs = Pair;
+  using Narrow = Ymm;
+  using Wide = Ymm;
 
+  static Sum zero() { return _mm256_setzero_si256(); }
   static Sum sums(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   static Weights weights(const std::int8_t* p) {
     const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -35,20 +39,19 @@ struct Avx2 {
   }
   static Sum add(Sum a, Sum b) { return _mm256_add_epi32(a, b); }
   static Sum subtract(Sum a, Sum b) { return _mm256_sub_epi32(a, b); }
-  static void finish(const Sum (&sums)[1], const float* scale, const float* residual_scale, std::uint8_t* p) {
-    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[0]), _mm256_loadu_ps(scale));
-    if (residual_scale != nullptr) {
-      const __m256i before = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-      y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(before), _mm256_loadu_ps(residual_scale), y);
+  template <int N>
+  static void finish(const Sum (&sums)[N], const float* scale, const float* residual_scale,
+                     std::uint8_t* const (&p)[N]) {
+    for (int i = 0; i < N; ++i) {
+      __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i]), _mm256_loadu_ps(scale));
+      if (residual_scale != nullptr) {
+        const __m256i before = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p[i])));
+        y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(before), _mm256_loadu_ps(residual_scale), y);
+      }
+      const __m256i whole = _mm256_cvtps_epi32(_mm256_min_ps(y, _mm256_set1_ps(kHighest)));
+      const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(p[i]), _mm_packus_epi16(words, words));
     }
-    const __m256i whole = _mm256_cvtps_epi32(_mm256_min_ps(y, _mm256_set1_ps(kHighest)));
-    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
-  }
-  static void finish(const Sum (&a)[1], const Sum (&b)[1], const float* scale, const float* residual_scale,
-                     std::uint8_t* p, std::uint8_t* q) {
-    finish(a, scale, residual_scale, p);
-    finish(b, scale, residual_scale, q);
   }
 };
 

@@ -1,15 +1,20 @@
 // The kernels of kernels.h for a vector V of int32 sums:
 //
-//     kLanes                      outputs of a vector
-//     kVectors                    vectors that are accumulated side by side; kLanes * kVectors divides 32
+//     kLanes                      outputs of a vector; divides 16
+//     kTilesAtOnce                tiles whose sums fit the registers; divides kTiles
 //     Sum, Weights, Inputs        kLanes sums; their weights, 4 each; 4 inputs, the same for all
-//     sums(p), weights(p), inputs(p), store(p, sum)
+//     zero(), sums(p), weights(p), inputs(p), store(p, sum)
 //     dot(sum, inputs, weights), add, subtract
-//     finish(sums, scale, residual_scale, p)    one or more of them to steps of the output, onto what is at p where residual_scale
-//                                               is not nullptr; finish(sums, sums, ..., p, p) does two squares
+//     finish(sums, scale, residual_scale, p)    N of them to steps of the output, sums[i] onto what is at p[i] where residual_scale
+//                                               is not nullptr
+//     Narrow, Wide                kBlock activations or terms, or more:
 //
-// Each is included by one file per instruction set, compiled for that set; everything here has internal linkage, as two versions of
-// one function must never meet.
+//     kCount                      so many Bytes
+//     zeros(), bytes(p), store(p, bytes), plus, minus (modulo 256), raised (by 128, modulo 256)
+//     clipped_plus, clipped_minus (signed), unsigned_clipped_plus
+//
+// Each is included by one file per instruction set, compiled for that set; everything here has internal linkage, as two
+// versions of one function must never meet.
 #pragma once
 
 #include "inference/kernels.h"
@@ -17,119 +22,182 @@
 namespace rlscout::inference {
 namespace {
 
-// Adds to sums[term][tile] what one row of inputs gives for a pair of terms.
-template <class V, int Tiles>
-[[gnu::always_inline]] inline void accumulate(typename V::Sum (&sums)[2][Tiles][V::kVectors], const std::uint8_t* terms,
-                                              std::ptrdiff_t channels, const std::int8_t* weights) {
-  const std::ptrdiff_t tile_step = kTerms * channels;
-  for (std::ptrdiff_t channel = 0; channel < channels; channel += kGroup) {
-#pragma GCC unroll 2
-    for (int term = 0; term < 2; ++term) {
-      typename V::Weights w[V::kVectors];
+// The terms of a tile, from the parts along its four columns: bytes, of which all but the sums are signed.
+template <class B>
+[[gnu::always_inline]] inline void write_terms(const typename B::Bytes (&parts)[4][4], std::uint8_t* terms) {
+  typename B::Bytes made[4][4];
 #pragma GCC unroll 4
-      for (int v = 0; v < V::kVectors; ++v) w[v] = V::weights(weights + (term * kOutputs + v * V::kLanes) * kGroup);
-#pragma GCC unroll 5
-      for (int tile = 0; tile < Tiles; ++tile) {
-        const typename V::Inputs x = V::inputs(terms + tile * tile_step + term * channels + channel);
+  for (int i = 0; i < 4; ++i) {
+    typename B::Bytes d[4];
 #pragma GCC unroll 4
-        for (int v = 0; v < V::kVectors; ++v) sums[term][tile][v] = V::dot(sums[term][tile][v], x, w[v]);
-      }
+    for (int column = 0; column < 4; ++column) d[column] = i == kS ? B::raised(parts[i][column]) : parts[i][column];
+    made[i][kS] = i == kS ? B::unsigned_clipped_plus(parts[i][1], parts[i][2]) : B::raised(B::clipped_plus(d[1], d[2]));
+    made[i][kC] = B::raised(B::clipped_minus(d[2], d[1]));
+    made[i][kL] = B::raised(B::clipped_minus(d[0], d[2]));
+    made[i][kR] = B::raised(B::clipped_minus(d[3], d[1]));
+  }
+#pragma GCC unroll 16
+  for (int term = 0; term < kTerms; ++term)
+    B::store(terms + term * kTiles * kLine, made[kOrder[term][0]][kOrder[term][1]]);
+}
+
+// A row of tiles, the first of which is `tile`; B::kCount channels from `channel` on. `rows`: of squares.
+template <class B>
+void transform_row(const Transform& t, const std::uint8_t* const (&rows)[4], int tile, std::ptrdiff_t channel) {
+  const std::ptrdiff_t channels = t.channels;
+  typename B::Bytes parts[4][4];
+  const auto take = [&](int column, int at) {
+    if (column < t.board.columns) {
+      typename B::Bytes d[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) d[i] = B::bytes(rows[i] + column * channels + channel);
+      parts[kS][at] = B::plus(d[1], d[2]);
+      parts[kC][at] = B::minus(d[2], d[1]);
+      parts[kL][at] = B::minus(d[0], d[2]);
+      parts[kR][at] = B::minus(d[3], d[1]);
+    } else {
+#pragma GCC unroll 4
+      for (int part = 0; part < 4; ++part) parts[part][at] = B::zeros();
     }
-    weights += 2 * kOutputs * kGroup;
+  };
+  take(t.board.columns, 0);
+  take(0, 1);
+  for (int column = 1; column <= t.board.columns; column += 2, ++tile) {
+    take(column, 2);
+    take(column + 1, 3);
+    write_terms<B>(parts, t.terms + tile / kTiles * group_size(channels) + channel / kLine * (kTerms * kTiles * kLine) +
+                              tile % kTiles * kLine + channel % kLine);
+#pragma GCC unroll 4
+    for (int part = 0; part < 4; ++part) parts[part][0] = parts[part][2], parts[part][1] = parts[part][3];
   }
 }
 
-// Some tiles of one row, kLanes * kVectors outputs from `first` on.
-template <class V, int Tiles>
-void convolve_tiles(const Convolution& c, int position, int row, int tile, int first) {
-  const std::ptrdiff_t channels = c.channels;
-  const std::ptrdiff_t row_step = c.board.tiles() * kTerms * channels;
-  const std::uint8_t* terms =
-      c.terms + (static_cast<std::ptrdiff_t>(position) * c.board.rows + row) * row_step + tile * kTerms * channels;
-  const int above = row > 0, below = row + 1 < c.board.rows;
-  const std::ptrdiff_t tap = channels / kGroup * 2 * kOutputs * kGroup;
-  const std::int8_t* weights = c.weights + first / kOutputs * 6 * tap + first % kOutputs * kGroup;
-  typename V::Sum sums[2][Tiles][V::kVectors] = {};
-  for (int dy = -above; dy <= below; ++dy)
-    accumulate<V, Tiles>(sums, terms + dy * row_step, channels, weights + (1 + dy) * tap);
-  const std::int32_t* start = c.start + (above + 2 * below) * 2 * channels + first;
-#pragma GCC unroll 4
-  for (int v = 0; v < V::kVectors; ++v) {
-    const typename V::Sum even = V::sums(start + v * V::kLanes), odd = V::sums(start + channels + v * V::kLanes);
-#pragma GCC unroll 5
-    for (int i = 0; i < Tiles; ++i) {
-      const typename V::Sum both = sums[0][i][v], cross = sums[1][i][v];
-      sums[0][i][v] = V::add(V::add(both, cross), even);
-      sums[1][i][v] = V::add(V::subtract(both, cross), odd);
+template <class V>
+void transform(const Transform& t) {
+  const Board board = t.board;
+  const std::ptrdiff_t channels = t.channels, row_step = board.columns * channels;
+  int tile = 0;
+  for (int position = 0; position < t.positions; ++position) {
+    const std::uint8_t* const input = t.input + position * board.rows * row_step;
+    for (int row = -1; row < board.rows - 1; row += 2, tile += board.tile_columns()) {
+      const std::uint8_t* rows[4];
+      for (int i = 0; i < 4; ++i)
+        rows[i] = row + i >= 0 && row + i < board.rows ? input + (row + i) * row_step : t.nothing;
+      std::ptrdiff_t channel = 0;
+      for (; channel + V::Wide::kCount <= channels; channel += V::Wide::kCount)
+        transform_row<typename V::Wide>(t, rows, tile, channel);
+      for (; channel < channels; channel += kBlock) transform_row<typename V::Narrow>(t, rows, tile, channel);
     }
   }
-  for (int dy = -above; dy <= below; ++dy)
-    accumulate<V, Tiles>(sums, terms + dy * row_step + 2 * channels, channels, weights + (4 + dy) * tap);
-  std::uint8_t* output =
-      c.output +
-      (static_cast<std::ptrdiff_t>(position) * c.board.squares() + row * c.board.columns + 2 * tile) * channels + first;
-  const bool whole = 2 * (tile + Tiles) <= c.board.columns;
-#pragma GCC unroll 5
-  for (int i = 0; i < Tiles; ++i) {
-    std::uint8_t* const p = output + 2 * i * channels;
-    const float* const added = c.residual_scale != nullptr ? c.residual_scale + first : nullptr;
-    if (i < Tiles - 1 || whole) {
-      V::finish(sums[0][i], sums[1][i], c.scale + first, added, p, p + channels);
-    } else {
-      V::finish(sums[0][i], c.scale + first, added, p);
-    }
+}
+
+// Adds to sums[term][tile] what terms that are together give, and moves on to the weights of the next.
+template <class V, int Terms>
+[[gnu::always_inline]] inline void accumulate(typename V::Sum (&sums)[Terms][V::kTilesAtOnce], std::ptrdiff_t channels,
+                                              const std::uint8_t* terms, const std::int8_t*& weights) {
+  for (std::ptrdiff_t line = 0; line < channels; line += kLine, terms += kTerms * kTiles * kLine)
+    for (std::ptrdiff_t channel = 0, last = channels - line < kLine ? kBlock : kLine; channel < last;
+         channel += 2 * kGroup)
+#pragma GCC unroll 2
+      for (int half = 0; half < 2 * kGroup; half += kGroup, weights += Terms * kLanes * kGroup)
+#pragma GCC unroll 4
+        for (int term = 0; term < Terms; ++term) {
+          const typename V::Weights w = V::weights(weights + term * kLanes * kGroup);
+#pragma GCC unroll 4
+          for (int tile = 0; tile < V::kTilesAtOnce; ++tile)
+            sums[term][tile] =
+                V::dot(sums[term][tile], V::inputs(terms + (term * kTiles + tile) * kLine + channel + half), w);
+        }
+}
+
+// A pair of terms: the first belongs alike to both outputs, the second is taken off from the second.
+template <class V>
+[[gnu::always_inline]] inline void accumulate_pair(typename V::Sum (&first)[V::kTilesAtOnce],
+                                                   typename V::Sum (&second)[V::kTilesAtOnce], std::ptrdiff_t channels,
+                                                   const std::uint8_t* terms, const std::int8_t*& weights) {
+  typename V::Sum sums[2][V::kTilesAtOnce];
+#pragma GCC unroll 4
+  for (int tile = 0; tile < V::kTilesAtOnce; ++tile) sums[0][tile] = sums[1][tile] = V::zero();
+  accumulate<V, 2>(sums, channels, terms, weights);
+#pragma GCC unroll 4
+  for (int tile = 0; tile < V::kTilesAtOnce; ++tile) {
+    first[tile] = V::add(first[tile], V::add(sums[0][tile], sums[1][tile]));
+    second[tile] = V::add(second[tile], V::subtract(sums[0][tile], sums[1][tile]));
+  }
+}
+
+// kTilesAtOnce tiles of a group, kLanes outputs of each: everything stays in registers.
+template <class V>
+[[gnu::noinline]] void convolve_tiles(const Convolution& c, const std::uint8_t* terms, const std::int8_t* weights,
+                                      const std::int32_t* squares, int first) {
+  const std::ptrdiff_t channels = c.channels;
+  typename V::Sum y[4][V::kTilesAtOnce];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i)
+#pragma GCC unroll 4
+    for (int tile = 0; tile < V::kTilesAtOnce; ++tile) y[i][tile] = V::sums(c.start + i * channels + first);
+  accumulate<V, 4>(y, channels, terms, weights);
+#pragma GCC unroll 4
+  for (int tile = 0; tile < V::kTilesAtOnce; ++tile) {
+    const typename V::Sum sum = V::add(y[0][tile], y[1][tile]), difference = V::subtract(y[0][tile], y[1][tile]);
+    const typename V::Sum below = V::add(y[2][tile], y[3][tile]), cross = V::subtract(y[2][tile], y[3][tile]);
+    y[0][tile] = V::add(sum, below);
+    y[1][tile] = V::add(difference, cross);
+    y[2][tile] = V::subtract(sum, below);
+    y[3][tile] = V::subtract(difference, cross);
+  }
+  accumulate_pair<V>(y[0], y[1], channels, terms + 4 * kTiles * kLine, weights);
+  accumulate_pair<V>(y[2], y[3], channels, terms + 6 * kTiles * kLine, weights);
+  accumulate_pair<V>(y[0], y[2], channels, terms + 8 * kTiles * kLine, weights);
+  accumulate_pair<V>(y[1], y[3], channels, terms + 10 * kTiles * kLine, weights);
+  accumulate<V, 4>(y, channels, terms + 12 * kTiles * kLine, weights);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    std::uint8_t* p[V::kTilesAtOnce];
+#pragma GCC unroll 4
+    for (int tile = 0; tile < V::kTilesAtOnce; ++tile)
+      p[tile] = c.output + squares[i * kTiles + tile] * channels + first;
+    V::finish(y[i], c.scale + first, c.residual_scale != nullptr ? c.residual_scale + first : nullptr, p);
   }
 }
 
 template <class V>
 void convolve(const Convolution& c) {
-  constexpr int kMost = 5;
-  const int tiles = c.board.tiles();
-  const int parts = (tiles + kMost - 1) / kMost;
-  for (int first = 0; first < c.channels; first += V::kLanes * V::kVectors)
-    for (int position = 0; position < c.positions; ++position)
-      for (int row = 0; row < c.board.rows; ++row)
-        for (int part = 0; part < parts; ++part) {
-          const int tile = tiles * part / parts;
-          switch (tiles * (part + 1) / parts - tile) {
-            case 1:
-              convolve_tiles<V, 1>(c, position, row, tile, first);
-              break;
-            case 2:
-              convolve_tiles<V, 2>(c, position, row, tile, first);
-              break;
-            case 3:
-              convolve_tiles<V, 3>(c, position, row, tile, first);
-              break;
-            case 4:
-              convolve_tiles<V, 4>(c, position, row, tile, first);
-              break;
-            default:
-              convolve_tiles<V, kMost>(c, position, row, tile, first);
-          }
-        }
+  const std::ptrdiff_t step = kTerms * c.channels;  // of the weights of an output
+  for (int first = 0; first < c.channels; first += V::kLanes)
+    for (int group = 0; group < c.groups; ++group)
+      for (int tile = 0; tile < kTiles; tile += V::kTilesAtOnce)
+        convolve_tiles<V>(c, c.terms + group * group_size(c.channels) + tile * kLine,
+                          c.weights + first / kLanes * kLanes * step + first % kLanes * kGroup,
+                          c.squares + group * 4 * kTiles + tile, first);
 }
 
-template <class V, int Rows>
+// Sets * Each rows; Each of them are finished at once.
+template <class V, int Sets, int Each>
 void multiply_rows(const Product& p, int row, int first) {
   const std::uint8_t* x = p.rows + row * p.stride;
   const std::int8_t* weights =
       p.weights + (static_cast<std::ptrdiff_t>(first / kLanes) * p.groups * kLanes + first % kLanes) * kGroup;
-  typename V::Sum sums[Rows][1];
+  typename V::Sum sums[Sets][Each];
 #pragma GCC unroll 8
-  for (int i = 0; i < Rows; ++i) sums[i][0] = V::sums(p.start + first);
+  for (int i = 0; i < Sets * Each; ++i) sums[i / Each][i % Each] = V::sums(p.start + first);
   for (std::ptrdiff_t group = 0; group < p.groups; ++group) {
     const typename V::Weights w = V::weights(weights + group * kLanes * kGroup);
 #pragma GCC unroll 8
-    for (int i = 0; i < Rows; ++i) sums[i][0] = V::dot(sums[i][0], V::inputs(x + i * p.stride + group * kGroup), w);
+    for (int i = 0; i < Sets * Each; ++i)
+      sums[i / Each][i % Each] = V::dot(sums[i / Each][i % Each], V::inputs(x + i * p.stride + group * kGroup), w);
   }
+  const std::ptrdiff_t width = p.blocks * kLanes, at = row * width + first;
 #pragma GCC unroll 8
-  for (int i = 0; i < Rows; ++i) {
-    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(row + i) * p.blocks * kLanes + first;
+  for (int set = 0; set < Sets; ++set) {
     if (p.scale != nullptr) {
-      V::finish(sums[i], p.scale + first, nullptr, p.output + at);
+      std::uint8_t* output[Each];
+#pragma GCC unroll 4
+      for (int i = 0; i < Each; ++i) output[i] = p.output + at + (set * Each + i) * width;
+      V::finish(sums[set], p.scale + first, nullptr, output);
     } else {
-      V::store(p.sums + at, sums[i][0]);
+#pragma GCC unroll 4
+      for (int i = 0; i < Each; ++i) V::store(p.sums + at + (set * Each + i) * width, sums[set][i]);
     }
   }
 }
@@ -139,15 +207,16 @@ void multiply(const Product& p) {
   constexpr int kRows = 8;
   for (int first = 0; first < p.blocks * kLanes; first += V::kLanes) {
     int row = 0;
-    for (; row + kRows <= p.count; row += kRows) multiply_rows<V, kRows>(p, row, first);
-    for (; row < p.count; ++row) multiply_rows<V, 1>(p, row, first);
+    for (; row + kRows <= p.count; row += kRows)
+      multiply_rows<V, kRows / V::kTilesAtOnce, V::kTilesAtOnce>(p, row, first);
+    for (; row < p.count; ++row) multiply_rows<V, 1, 1>(p, row, first);
   }
 }
 
 template <class V>
 constexpr Kernels kernels(const char* name) {
-  static_assert(kOutputs % (V::kLanes * V::kVectors) == 0 && kLanes % V::kLanes == 0);
-  return {name, &convolve<V>, &multiply<V>};
+  static_assert(kLanes % V::kLanes == 0 && kTiles % V::kTilesAtOnce == 0);
+  return {name, &transform<V>, &convolve<V>, &multiply<V>};
 }
 
 }  // namespace

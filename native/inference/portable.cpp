@@ -1,4 +1,5 @@
 // Plain C++: for every other processor, and to say what the others mean.
+#include <algorithm>
 #include <cmath>
 
 #include "inference/kernels_for.h"
@@ -12,8 +13,52 @@ std::uint8_t step(float y) {
   return static_cast<std::uint8_t>(static_cast<std::int32_t>((bounded + 12582912.0f) - 12582912.0f));
 }
 
+struct Array {
+  static constexpr int kCount = kBlock;
+  struct Bytes {
+    std::uint8_t byte[kCount];
+  };
+
+  static int clipped(int term) { return std::clamp(term, -kZero, kZero - 1); }
+  template <class Of>
+  static Bytes each(const Of& of) {
+    Bytes made;
+    for (int i = 0; i < kCount; ++i) made.byte[i] = static_cast<std::uint8_t>(of(i));
+    return made;
+  }
+  static Bytes zeros() {
+    return each([](int) { return 0; });
+  }
+  static Bytes bytes(const std::uint8_t* p) {
+    return each([&](int i) { return p[i]; });
+  }
+  static void store(std::uint8_t* p, const Bytes& bytes) {
+    for (int i = 0; i < kCount; ++i) p[i] = bytes.byte[i];
+  }
+  static Bytes plus(const Bytes& a, const Bytes& b) {
+    return each([&](int i) { return a.byte[i] + b.byte[i]; });
+  }
+  static Bytes minus(const Bytes& a, const Bytes& b) {
+    return each([&](int i) { return a.byte[i] - b.byte[i]; });
+  }
+  static Bytes raised(const Bytes& a) {
+    return each([&](int i) { return a.byte[i] ^ kZero; });
+  }
+  static Bytes clipped_plus(const Bytes& a, const Bytes& b) {
+    return each(
+        [&](int i) { return clipped(static_cast<std::int8_t>(a.byte[i]) + static_cast<std::int8_t>(b.byte[i])); });
+  }
+  static Bytes clipped_minus(const Bytes& a, const Bytes& b) {
+    return each(
+        [&](int i) { return clipped(static_cast<std::int8_t>(a.byte[i]) - static_cast<std::int8_t>(b.byte[i])); });
+  }
+  static Bytes unsigned_clipped_plus(const Bytes& a, const Bytes& b) {
+    return each([&](int i) { return std::min(a.byte[i] + b.byte[i], 255); });
+  }
+};
+
 struct Portable {
-  static constexpr int kLanes = 8, kVectors = 1;
+  static constexpr int kLanes = 8, kTilesAtOnce = 2;
   struct Sum {
     std::int32_t lane[kLanes];
   };
@@ -23,7 +68,10 @@ struct Portable {
   struct Inputs {
     std::int32_t x[kGroup];
   };
+  using Narrow = Array;
+  using Wide = Array;
 
+  static Sum zero() { return {}; }
   static Sum sums(const std::int32_t* p) {
     Sum made;
     for (int i = 0; i < kLanes; ++i) made.lane[i] = p[i];
@@ -47,17 +95,15 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) a.lane[i] -= b.lane[i];
     return a;
   }
-  static void finish(const Sum (&sums)[1], const float* scale, const float* residual_scale, std::uint8_t* p) {
-    for (int i = 0; i < kLanes; ++i) {
-      float y = static_cast<float>(sums[0].lane[i]) * scale[i];
-      if (residual_scale != nullptr) y = std::fma(static_cast<float>(p[i]), residual_scale[i], y);
-      p[i] = step(y);
-    }
-  }
-  static void finish(const Sum (&a)[1], const Sum (&b)[1], const float* scale, const float* residual_scale,
-                     std::uint8_t* p, std::uint8_t* q) {
-    finish(a, scale, residual_scale, p);
-    finish(b, scale, residual_scale, q);
+  template <int N>
+  static void finish(const Sum (&sums)[N], const float* scale, const float* residual_scale,
+                     std::uint8_t* const (&p)[N]) {
+    for (int n = 0; n < N; ++n)
+      for (int i = 0; i < kLanes; ++i) {
+        float y = static_cast<float>(sums[n].lane[i]) * scale[i];
+        if (residual_scale != nullptr) y = std::fma(static_cast<float>(p[n][i]), residual_scale[i], y);
+        p[n][i] = step(y);
+      }
   }
 };
 

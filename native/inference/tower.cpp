@@ -13,8 +13,10 @@
 namespace rlscout::inference {
 namespace {
 
-constexpr int kPositions = 8;         // that go through the tower together, layer by layer: their activations stay near
-constexpr int kStemShift = 5;         // the stem's sums are in steps / 32
+constexpr int kPositions = 16;  // whose dense layers are multiplied together
+constexpr int kNear =
+    1 << 18;                   // bytes of terms: so many positions go through the convolutions together, layer by layer
+constexpr int kStemShift = 5;  // the stem's sums are in steps / 32
 constexpr int kStemMost = 10900;      // three of these are added in 16 bits
 constexpr int kMostChannels = 2048;   // with more, sums of a convolution might not fit 32 bits
 constexpr int kMostInputs = 1 << 17;  // of a dense layer, for the same reason
@@ -61,8 +63,8 @@ std::uint64_t row_of(const std::uint64_t* board, int first, int count) {
   return row & ((std::uint64_t{1} << count) - 1);
 }
 
-// The planes are exclusive, so a square is one of four things, and three neighbours in a row one of 64: the first convolution is a
-// sum of three rows of a table.
+// The planes are exclusive, so a square is one of four things, and three neighbours in a row one of 64: the first
+// convolution is a sum of three rows of a table.
 class Stem {
  public:
   Stem(const Quantised& q, Board board, int channels)
@@ -70,7 +72,7 @@ class Stem {
     for (int dy = 0; dy < 3; ++dy)
       for (int index = 0; index < 64; ++index)
         for (int channel = 0; channel < q.channels; ++channel) {
-          int sum = dy == 1 ? q.stem_bias[size(channel)] : 0;
+          int sum = dy == 1 ? q.stem_bias[size(channel)] + (1 << (kStemShift - 1)) : 0;  // to the nearest step
           for (int dx = 0; dx < 3; ++dx)
             if (const int content = (index >> dx & 1) | (index >> (3 + dx) & 1) << 1; content != 0)
               sum += q.stem_weight[size(((channel * 3 + content - 1) * 3 + dy) * 3 + dx)];
@@ -81,7 +83,8 @@ class Stem {
 
   // -> [squares, channels]
   void run(const std::uint64_t* position, const std::uint64_t* legal, std::size_t words, std::uint8_t* output) const {
-    // Contents of a square: 0 empty, 1 own stone, 2 opponent's, 3 legal move. Rows -1 and `rows` are empty, as columns are.
+    // Contents of a square: 0 empty, 1 own stone, 2 opponent's, 3 legal move. Rows -1 and `rows` are empty, as columns
+    // are.
     std::array<std::uint64_t, 2> low_high[66] = {};
     for (int row = 0; row < board_.rows; ++row) {
       const int first = row * board_.columns;
@@ -97,20 +100,25 @@ class Stem {
           const auto index = (low >> column & 7) | (high >> column & 7) << 3;
           terms[dy] = &table_[(size(dy) * 64 + index) * size(channels_)];
         }
-        for (int channel = 0, last = channels_; channel < last; channel += kOutputs, output += kOutputs)
+        for (int channel = 0, last = channels_; channel < last; channel += kBlock, output += kBlock)
           add(terms[0] + channel, terms[1] + channel, terms[2] + channel, output);
       }
   }
 
  private:
-  // kOutputs channels of a square.
+  // kBlock channels of a square.
   static void add(const std::int16_t* __restrict a, const std::int16_t* __restrict b, const std::int16_t* __restrict c,
                   std::uint8_t* __restrict output) {
-    for (int i = 0; i < kOutputs; ++i) {
-      const auto sum = static_cast<std::int16_t>(a[i] + b[i] + c[i] + (1 << (kStemShift - 1)));
-      const auto steps = static_cast<std::int16_t>(sum >> kStemShift);
-      output[i] = static_cast<std::uint8_t>(std::clamp<std::int16_t>(steps, 0, kHighest));
-    }
+    using Words [[gnu::vector_size(kBlock * sizeof(std::int16_t))]] = std::int16_t;
+    using Bytes [[gnu::vector_size(kBlock)]] = std::uint8_t;
+    Words words[3];
+    std::memcpy(&words[0], a, sizeof words[0]);
+    std::memcpy(&words[1], b, sizeof words[1]);
+    std::memcpy(&words[2], c, sizeof words[2]);
+    const Words steps = (words[0] + words[1] + words[2]) >> kStemShift, none = {}, most = none + std::int16_t{kHighest};
+    const Words positive = steps > none ? steps : none;
+    const auto bytes = __builtin_convertvector(positive < most ? positive : most, Bytes);
+    std::memcpy(output, &bytes, sizeof bytes);
   }
 
   Board board_;
@@ -122,39 +130,46 @@ class Stem {
 class BlockLayer {
  public:
   BlockLayer(const Quantised& q, int layer, int channels)
-      : weights_(12 * size(channels) * size(channels)),
-        start_(8 * size(channels)),
+      : weights_(kTerms * size(channels) * size(channels)),
+        start_(4 * size(channels)),
         scale_(size(channels)),
         residual_scale_(size(layer % 2 * channels)) {
     std::int8_t* next = weights_.data();
-    const auto weight = [&](int output, int input, int row, int term) -> std::int8_t {
+    const auto weight = [&](int output, int input, Part column, Part row) -> std::int8_t {
       if (output >= q.channels || input >= q.channels) return 0;
-      return q.block_weight[(((size(layer) * size(q.channels) + size(output)) * size(q.channels) + size(input)) * 3 +
-                             size(row)) *
-                                4 +
-                            size(term)];
+      const std::size_t at = (size(layer) * size(q.channels) + size(output)) * size(q.channels) + size(input);
+      return q.block_weight[(at * 4 + column) * 4 + row];
     };
-    for (int block = 0; block < channels; block += kOutputs)
-      for (int pair = 0; pair < 2; ++pair)
-        for (int row = 0; row < 3; ++row)
-          for (int group = 0; group < channels; group += kGroup)
-            for (int term = 0; term < 2; ++term)
-              for (int output = 0; output < kOutputs; ++output)
-                for (int input = 0; input < kGroup; ++input)
-                  *next++ = weight(block + output, group + input, row, 2 * pair + term);
+    for (int block = 0; block < channels; block += kLanes)
+      for (int first = 0; first < kTerms; first += together(first))
+        for (int group = 0; group < channels; group += kGroup)
+          for (int term = first; term < first + together(first); ++term)
+            for (int output = block; output < block + kLanes; ++output)
+              for (int input = group; input < group + kGroup; ++input)
+                *next++ = weight(output, input, kOrder[term][0], kOrder[term][1]);
     for (int output = 0; output < q.channels; ++output) {
       scale_[size(output)] = q.block_scale[size(layer * q.channels + output)];
       if (layer % 2 != 0) residual_scale_[size(output)] = q.residual_scale[size(layer / 2 * q.channels + output)];
-      for (int rows = 0; rows < 4; ++rows) {
-        std::int32_t sums[4] = {};
-        for (int row = 0; row < 3; ++row)
-          if (row == 1 || (row == 0 && rows & 1) || (row == 2 && rows & 2))
-            for (int input = 0; input < q.channels; ++input)
-              for (int term = 0; term < 4; ++term) sums[term] += weight(output, input, row, term);
-        const std::int32_t bias = q.block_bias[size(layer * q.channels + output)];
-        start_[size((2 * rows) * channels + output)] = bias - kZero * (sums[kCross] + sums[kLeft]);
-        start_[size((2 * rows + 1) * channels + output)] = bias - kZero * (sums[kRight] - sums[kCross]);
-      }
+      std::int32_t sums[4][4] = {};  // of weights whose terms are moved up
+      for (const auto [column, row] : kOrder)
+        if (column != kS || row != kS)
+          for (int input = 0; input < q.channels; ++input) sums[column][row] += weight(output, input, column, row);
+      // What kZero adds to the four outputs is taken off where the first four terms begin, as the outputs are sums and
+      // differences of these.
+      std::int32_t starts[4];
+      for (int term = 0; term < 4; ++term)
+        starts[term] = q.block_bias[size((layer * q.channels + output) * 4 + term)] -
+                       kZero * sums[kOrder[term][0]][kOrder[term][1]];
+      for (const int down : {1, -1})
+        for (const int right : {1, -1}) {
+          const Part column = down > 0 ? kL : kR, row = right > 0 ? kL : kR;
+          const std::int32_t added =
+              sums[column][kS] + right * sums[column][kC] + sums[kS][row] + down * sums[kC][row] + sums[column][row];
+          for (int term = 0; term < 4; ++term)
+            starts[term] -=
+                kZero / 4 * added * (kOrder[term][0] == kC ? down : 1) * (kOrder[term][1] == kC ? right : 1);
+        }
+      for (int term = 0; term < 4; ++term) start_[size(term * channels + output)] = starts[term];
     }
   }
 
@@ -170,27 +185,6 @@ class BlockLayer {
   Array<std::int32_t> start_;
   Array<float> scale_, residual_scale_;
 };
-
-// The sums and differences of one position: [squares, channels] -> [rows, tiles, kTerms, channels].
-void transform(Board board, int channels, const std::uint8_t* input, std::uint8_t* terms) {
-  alignas(64) static constexpr std::uint8_t kNothing[kOutputs] = {};
-  for (int row = 0; row < board.rows; ++row, input += board.columns * channels)
-    for (int tile = 0; tile < board.tiles(); ++tile, terms += kTerms * channels)
-      for (int channel = 0; channel < channels; channel += kOutputs) {
-        const auto at = [&](int column) {
-          return column < 0 || column >= board.columns ? kNothing : input + column * channels + channel;
-        };
-        const std::uint8_t *d0 = at(2 * tile - 1), *d1 = at(2 * tile), *d2 = at(2 * tile + 1), *d3 = at(2 * tile + 2);
-        std::uint8_t made[kTerms][kOutputs];
-        for (int i = 0; i < kOutputs; ++i) {
-          made[kSum][i] = static_cast<std::uint8_t>(d1[i] + d2[i]);
-          made[kCross][i] = static_cast<std::uint8_t>(d2[i] - d1[i] + kZero);
-          made[kLeft][i] = static_cast<std::uint8_t>(d0[i] - d2[i] + kZero);
-          made[kRight][i] = static_cast<std::uint8_t>(d3[i] - d1[i] + kZero);
-        }
-        for (int term = 0; term < kTerms; ++term) std::memcpy(terms + term * channels + channel, made[term], kOutputs);
-      }
-}
 
 // A product whose inputs are [count, inputs], `inputs` a multiple of 4; its outputs are padded to a multiple of kLanes.
 class Dense {
@@ -240,7 +234,26 @@ class Dense {
   Array<std::int8_t> weights_;
 };
 
-// From [outputs, planes, squares] to the order of a row of a head: squares, then planes, of which there are `width` with padding.
+// [groups, 4, kTiles]: where the outputs of the tiles of some positions go; those off the board, and the tiles that
+// fill the last group, to a square behind all others.
+std::vector<std::int32_t> squares_of_tiles(Board board, int positions) {
+  const int tiles = padded(positions * board.tiles(), kTiles);
+  std::vector<std::int32_t> squares(size(4 * tiles), positions * board.squares());
+  for (int tile = 0; tile < positions * board.tiles(); ++tile) {
+    const int position = tile / board.tiles(), of_board = tile % board.tiles();
+    for (int output = 0; output < 4; ++output) {
+      const int row = of_board / board.tile_columns() * 2 + output / 2;
+      const int column = of_board % board.tile_columns() * 2 + output % 2;
+      if (row < board.rows && column < board.columns)
+        squares[size((tile / kTiles * 4 + output) * kTiles + tile % kTiles)] =
+            position * board.squares() + row * board.columns + column;
+    }
+  }
+  return squares;
+}
+
+// From [outputs, planes, squares] to the order of a row of a head: squares, then planes, of which there are `width`
+// with padding.
 auto by_square(std::span<const std::int16_t> weight, int squares, int planes, int width) {
   return [=](int output, int input) -> int {
     const int square = input / width, plane = input % width;
@@ -275,11 +288,14 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
       : kernels(chosen),
         board{q.rows, q.columns},
         words(size((board.squares() + 63) / 64)),
-        channels(padded(q.channels, kOutputs)),
+        channels(padded(q.channels, kBlock)),
         policy_channels(q.policy_channels),
         value_channels(q.value_channels),
         policy_width(padded(q.policy_channels, kGroup)),
         value_width(padded(q.value_channels, kGroup)),
+        near(std::clamp(kNear / (kTerms * channels * board.tiles()), 1, kPositions)),
+        tile_squares(squares_of_tiles(board, near)),
+        nothing(size(board.columns * channels)),
         stem(q, board, channels),
         heads(policy_width + value_width, channels, 1,
               [&](int output, int input) -> int {
@@ -304,15 +320,15 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
         heads.start[size(output)] = q.head_bias[size(plane)];
         head_scale[size(output)] = q.head_scale[size(plane)];
       }
-    const std::size_t squares = size(kPositions * board.squares());
+    const std::size_t squares = size(board.squares()), activations = (size(near) * squares + 1) * size(channels);
     for (int part = 0; part < threads; ++part) {
       Scratch s;
-      s.activations.resize(squares * size(channels));
-      s.inside.resize(squares * size(channels));
-      s.terms.resize(size(kPositions * board.rows * board.tiles() * kTerms) * size(channels));
-      s.heads.resize(size(board.squares() * heads.width()));
-      s.policy.resize(squares * size(policy_width));
-      s.value.resize(squares * size(value_width));
+      s.activations.resize(activations);
+      s.inside.resize(activations);
+      s.terms.resize(tile_squares.size() / (4 * kTiles) * static_cast<std::size_t>(group_size(channels)));
+      s.heads.resize(squares * size(heads.width()));
+      s.policy.resize(size(kPositions) * squares * size(policy_width));
+      s.value.resize(size(kPositions) * squares * size(value_width));
       s.sums.resize(std::max(policy.sums(kPositions), hidden_values.sums(kPositions)));
       s.hidden.resize(size(q.hidden));
       scratch.push_back(std::move(s));
@@ -325,23 +341,24 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
     return output - policy_width < value_channels ? policy_channels + output - policy_width : -1;
   }
 
-  // At most kPositions of them.
-  void run(Scratch& s, int count, const std::uint64_t* positions, const std::uint64_t* legal, float* logits,
-           float* values) const {
+  // At most `near` positions, up to the planes of the heads.
+  void run_planes(Scratch& s, int count, const std::uint64_t* positions, const std::uint64_t* legal,
+                  std::uint8_t* policy_row, std::uint8_t* value_row) const {
     const std::ptrdiff_t squares = board.squares(), plane = squares * channels;
     for (int i = 0; i < count; ++i)
       stem.run(positions + 2 * words * size(i), legal + words * size(i), words, s.activations.data() + i * plane);
-    Convolution c{board, channels, count, s.terms.data(), nullptr, nullptr, nullptr, nullptr, nullptr};
+    Convolution c{};
+    c.channels = channels;
+    c.groups = padded(count * board.tiles(), kTiles) / kTiles;
+    c.terms = s.terms.data();
+    c.squares = tile_squares.data();
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {
       Array<std::uint8_t>&input = layer % 2 ? s.inside : s.activations, &output = layer % 2 ? s.activations : s.inside;
-      for (int i = 0; i < count; ++i)
-        transform(board, channels, input.data() + i * plane,
-                  s.terms.data() + static_cast<std::ptrdiff_t>(i) * board.rows * board.tiles() * kTerms * channels);
+      kernels.transform({board, channels, count, input.data(), nothing.data(), s.terms.data()});
       layers[layer].fill(c);
       c.output = output.data();
       kernels.convolve(c);
     }
-    std::uint8_t *policy_row = s.policy.data(), *value_row = s.value.data();
     for (int i = 0; i < count; ++i) {
       heads.run(kernels, board.squares(), s.activations.data() + i * plane, nullptr, head_scale.data(), s.heads.data());
       for (const std::uint8_t* of_square = s.heads.data(); of_square < s.heads.data() + squares * heads.width();
@@ -352,6 +369,15 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
           std::memcpy(value_row, of_square + policy_width + v, kGroup);
       }
     }
+  }
+
+  // At most kPositions of them.
+  void run(Scratch& s, int count, const std::uint64_t* positions, const std::uint64_t* legal, float* logits,
+           float* values) const {
+    const std::ptrdiff_t squares = board.squares();
+    for (int first = 0; first < count; first += near)
+      run_planes(s, std::min(near, count - first), positions + 2 * words * size(first), legal + words * size(first),
+                 s.policy.data() + first * squares * policy_width, s.value.data() + first * squares * value_width);
     policy.run(kernels, count, s.policy.data(), s.sums.data());
     for (int i = 0; i < count; ++i) policy.values(s.sums.data(), i, policy_scale, policy_bias, logits + i * squares);
     hidden_values.run(kernels, count, s.value.data(), s.sums.data());
@@ -368,6 +394,9 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
   std::size_t words;
   int channels;                                                    // padded
   int policy_channels, value_channels, policy_width, value_width;  // padded to whole groups
+  int near;  // positions that go through the convolutions together
+  std::vector<std::int32_t> tile_squares;
+  Array<std::uint8_t> nothing;
   Stem stem;
   std::vector<BlockLayer> layers;
   Dense heads, policy, hidden_values;
@@ -397,8 +426,8 @@ Tower::Tower(const Quantised& q, int threads, std::string_view instructions) {
   const std::size_t heads = size(q.policy_channels + q.value_channels), hidden = size(q.hidden);
   require(q.stem_weight, channels * 27, "stem_weight");
   require(q.stem_bias, channels, "stem_bias");
-  require(q.block_weight, layers * channels * channels * 12, "block_weight");
-  require(q.block_bias, layers * channels, "block_bias");
+  require(q.block_weight, layers * channels * channels * kTerms, "block_weight");
+  require(q.block_bias, layers * channels * 4, "block_bias");
   require(q.block_scale, layers * channels, "block_scale");
   require(q.residual_scale, layers / 2 * channels, "residual_scale");
   require(q.head_weight, heads * channels, "head_weight");

@@ -18,8 +18,8 @@ struct Quantised {
   int rows, columns, channels, blocks, policy_channels, value_channels, hidden;
   std::span<const std::int16_t> stem_weight;    // [C, 3, 3, 3]
   std::span<const std::int16_t> stem_bias;      // [C]
-  std::span<const std::int8_t> block_weight;    // [L, C, C, 3, 4]: output, input, row, term
-  std::span<const std::int32_t> block_bias;     // [L, C]
+  std::span<const std::int8_t> block_weight;    // [L, C, C, 4, 4]: output, input, parts of a term (kernels.h)
+  std::span<const std::int32_t> block_bias;     // [L, C, 2, 2]: of the first four terms
   std::span<const float> block_scale;           // [L, C]
   std::span<const float> residual_scale;        // [L / 2, C]
   std::span<const std::int8_t> head_weight;     // [P + V, C]

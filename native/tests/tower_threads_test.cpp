@@ -27,9 +27,9 @@ class Network {
     q.stem_bias = filled(shorts_[1], n(c), 2000);
     q.policy_weight = filled(shorts_[2], n(squares * kPolicy * squares), 16319);
     q.hidden_weight = filled(shorts_[3], n(kHidden * kValue * squares), 16319);
-    q.block_weight = filled(bytes_[0], n(layers * c * c * 12), 127);
+    q.block_weight = filled(bytes_[0], n(layers * c * c * 16), 127);
     q.head_weight = filled(bytes_[1], n((kPolicy + kValue) * c), 127);
-    q.block_bias = filled(words_[0], n(layers * c), 10000);
+    q.block_bias = filled(words_[0], n(layers * c * 4), 10000);
     q.head_bias = filled(words_[1], n(kPolicy + kValue), 10000);
     q.block_scale = filled(floats_[0], n(layers * c), 1e-3f);
     q.residual_scale = filled(floats_[1], n(s.blocks * c), 1.0f);

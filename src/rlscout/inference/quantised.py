@@ -1,10 +1,13 @@
 """A network in whole numbers of 8 bits, as the native module runs it.
 
-Activations are whole numbers from 0 to 127 in steps of their channel, found on calibration positions; what lies beyond is
-clipped. Weights are whole numbers from -127 to 127, with a scale for each output. A layer's sum times `scale` is its output in
-steps. The 3x3 convolutions of the blocks are quantised in the domain of Winograd's F(2,3) along the rows of the board
-(native/inference/kernels.h has the formula), which takes 4 products for 6 and, with activations of 7 bits, no more than 8 bits
-anywhere. The stem is a table of sums, in 32nds of a step; the dense layers have weights of 15 bits, and are as good as exact.
+Activations are whole numbers from 0 to 127 in steps of their channel, found on calibration positions; what lies beyond
+is clipped. Weights are whole numbers from -127 to 127, with a scale for each output. A layer's sum times `scale` is its
+output in steps. The 3x3 convolutions of the blocks are quantised in the domain of Winograd's F(2x2,3x3)
+(native/inference/kernels.h has the formula), which takes 16 products for 36. Its terms, sums and differences of four
+activations, are clipped to 8 bits; steps leave some room, so that few are. What rounding and clipping take from an
+output on average (on the calibration positions) is given back with its bias (Nagel et al., "Data-Free Quantization
+Through Weight Equalization and Bias Correction", 2019). The stem is a table of sums, in 32nds of a step; the dense
+layers have weights of 15 bits, and are as good as exact.
 """
 
 from __future__ import annotations
@@ -23,6 +26,14 @@ DENSE_HIGHEST = 127 * 128 + 63
 """Of a weight in two parts: 128 times one of 8 bits, and one from -64 to 63."""
 STEM_FRACTIONS = 32
 STEM_HIGHEST = 2**15 - 1
+WEIGHT_PARTS = np.array([[0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [1, 0, 0], [0, 0, 1]], np.float32)
+"""From three weights in a row to those of the sum, the difference, the left and the right part of four inputs."""
+OUTPUT_PARTS = np.array([[1, 1, 1, 0], [1, -1, 0, 1]], np.float32)
+"""From the four products to the two outputs."""
+HALVES = np.array([[0.5, 0.5], [0.5, -0.5]], np.float32)
+"""From two outputs to what both share, and what the first has more than that and the second less."""
+ROOM = 1.3
+"""Steps of what a block reads are so much coarser than the greatest activations need: terms have more bits than activations."""
 OWN = 0.7
 """How much of its own a channel's step has: more is finer for the activation, and coarser for the weights that multiply it."""
 
@@ -44,27 +55,27 @@ class _Quantiser:
 
     def tensors(self) -> Tensors:
         a = self.header.architecture
-        steps = _steps(x := next(self.outputs))
+        steps = _steps(x := next(self.outputs), ROOM)
         made = self.stem(steps)
         layers: list[Tensors] = []
         residual_scales = np.zeros((a.blocks, a.channels), np.float32)
         for block in range(a.blocks):
             first, second = f"blocks.{block}.first", f"blocks.{block}.second"
-            inside_steps = _steps(next(self.outputs))
-            layers.append(self.block_layer(first, steps, inside_steps))
-            before, steps = steps, _steps(x := next(self.outputs))
-            layers.append(self.block_layer(second, inside_steps, steps))
+            inside_steps = _steps(inside := next(self.outputs), ROOM)
+            layers.append(self.block_layer(first, x, steps, inside_steps))
+            before, steps = steps, _steps(x := next(self.outputs), ROOM)
+            layers.append(self.block_layer(second, inside, inside_steps, steps))
             residual_scales[block] = before / steps
         made["residual_scale"] = residual_scales
-        shapes = {"weight": (a.channels, a.channels, 3, 4), "bias": (a.channels,), "scale": (a.channels,)}
+        shapes = {"weight": (a.channels, a.channels, 4, 4), "bias": (a.channels, 2, 2), "scale": (a.channels,)}
         for part, kind in (("weight", np.int8), ("bias", np.int32), ("scale", np.float32)):
             made[f"block_{part}"] = np.array([layer[part] for layer in layers], kind).reshape(-1, *shapes[part])
         heads = []
         for head, dense in (("policy", "policy"), ("value", "value_hidden")):
             weight, bias = self.weights[f"{head}_planes.weight"][:, :, 0, 0], self.weights[f"{head}_planes.bias"]
             planes = np.maximum(x @ weight.T + bias, 0)
-            heads.append(_whole(weight, bias, steps, _steps(planes, 1.0)))
-            made |= self.dense(dense, dense.removeprefix("value_"), _steps(planes, 1.0))
+            heads.append(_whole(weight, bias, steps, _steps(planes, own=1.0)))
+            made |= self.dense(dense, dense.removeprefix("value_"), _steps(planes, own=1.0))
         for part in ("weight", "bias", "scale"):
             made[f"head_{part}"] = np.concatenate([layer[part] for layer in heads])
         made["value_weight"], made["value_bias"] = self.weights["value.weight"][0], self.weights["value.bias"]
@@ -81,11 +92,18 @@ class _Quantiser:
             "stem_bias": whole(self.weights["stem.convolution.bias"]),
         }
 
-    def block_layer(self, name: str, input_steps: F32, output_steps: F32) -> Tensors:
-        weight = self.weights[f"{name}.convolution.weight"]
-        left, middle, right = weight[..., 0], weight[..., 1], weight[..., 2]
-        terms = np.stack([(left + middle + right) / 2, (left - middle + right) / 2, left, right], axis=-1)
-        return _whole(terms, self.weights[f"{name}.convolution.bias"], input_steps, output_steps)
+    def block_layer(self, name: str, x: F32, input_steps: F32, output_steps: F32) -> Tensors:
+        """Of inputs x [B, rows, columns, I]. What rounding and clipping take from the four outputs of a tile on average is
+        given back with their biases."""
+        weight = np.einsum("ik,ockl,jl->ocij", WEIGHT_PARTS, self.weights[f"{name}.convolution.weight"], WEIGHT_PARTS)
+        made = _whole(weight, self.weights[f"{name}.convolution.bias"], input_steps, output_steps)
+        scale = (made["scale"] * output_steps)[:, None, None]
+        given = np.einsum("ijc,ocij->oij", _mean_terms(np.rint(x / input_steps).clip(0, HIGHEST), True), made["weight"])
+        wanted = np.einsum("ijc,ocij->oij", _mean_terms(x, False), weight)
+        missing = OUTPUT_PARTS @ (wanted / scale - given) @ OUTPUT_PARTS.T
+        biases = HALVES @ missing @ HALVES
+        biases[:, 0, 0] += made["bias"]
+        return {**made, "bias": np.rint(biases).astype(np.int32)}
 
     def dense(self, name: str, kind: str, steps: F32) -> Tensors:
         weight = self.weights[f"{name}.weight"]
@@ -98,8 +116,27 @@ class _Quantiser:
         }
 
 
-def _steps(activations: F32, own: float = OWN) -> F32:
-    return steps_of(activations, HIGHEST, own)
+def _steps(activations: F32, room: float = 1.0, own: float = OWN) -> F32:
+    return steps_of(activations, HIGHEST, own) * np.float32(room)
+
+
+def _mean_terms(x: F32, clipped: bool) -> F32:
+    """The mean of each term of x [B, rows, columns, C]: [4, 4, C]."""
+    rows, columns = x.shape[1:3]
+    padded = np.pad(x, [(0, 0), (1, 1 + rows % 2), (1, 1 + columns % 2), (0, 0)])
+    means = np.empty((4, 4, x.shape[-1]), np.float32)
+    for i, along_column in enumerate(_parts(padded, 1)):
+        for j, term in enumerate(_parts(along_column, 2)):
+            bounds = (0, 255) if i == j == 0 else (-128, 127)
+            means[i, j] = (term.clip(*bounds) if clipped else term).mean(axis=(0, 1, 2))
+    return means
+
+
+def _parts(padded: F32, axis: int) -> tuple[F32, F32, F32, F32]:
+    """Sum, difference, left and right part of four neighbours along an axis, two further on each time."""
+    end = padded.shape[axis]
+    d0, d1, d2, d3 = (padded.take(range(first, end - 3 + first, 2), axis) for first in range(4))
+    return d1 + d2, d2 - d1, d0 - d2, d3 - d1
 
 
 def _whole(weight: F32, bias: F32, input_steps: F32, output_steps: F32) -> Tensors:
