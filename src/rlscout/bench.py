@@ -18,6 +18,11 @@ from rlscout.games import Game, Position, game, random_positions
 from rlscout.inference import Evaluator, best_moves
 from rlscout.solving import Limits, Proof, SolveOptions, solve, solve_with
 
+POSITIONS, EMPTIES = 200, 14
+"""Of a measurement of strength; small boards take half the empty squares of the start."""
+ALL_EMPTIES = 12
+"""Games of so few empty squares at the start are measured on every position that can be reached: seconds."""
+
 SEARCHES: tuple[tuple[str, str, str, int], ...] = (
     # game, moves from the start, ordering, limit on nodes
     ("othello4", "", "static", 10_000_000),
@@ -100,7 +105,8 @@ class Choice:
 
 
 def choices(played: Game, count: int, empties: int, seed: int) -> list[Choice]:
-    """Random positions with at least one move that loses score, and the exact score of every move.
+    """Random positions with at least one move that loses score, and the exact score of every move; ValueError where there are too
+    few of them.
 
     `count` 0: every position that can be reached from the start (of small games), symmetric ones once."""
     proof = Proof(played, SolveOptions(table_mb=16))
@@ -115,6 +121,8 @@ def choices(played: Game, count: int, empties: int, seed: int) -> list[Choice]:
     if count == 0:
         for position in reachable_positions(played):
             judge(position)
+        if not made:
+            raise ValueError(f"{played.name}: no position has a losing choice")
         return made
     for batch in range(50):
         for position in random_positions(played, count, empties, empties, seed + 7919 * batch):
@@ -149,14 +157,17 @@ def strength(
     config: Config,
     played: Game,
     evaluator: Evaluator | None,
-    wanted: int,
-    empties: int,
+    wanted: int | None,
+    empties: int | None,
     simulations: int,
     seed: int,
     as_json: bool,
 ) -> str:
-    """A table of players: share of score-preserving moves and mean loss of score, with standard errors."""
-    empties = min(empties, played.start.empties)
+    """A table of players: share of score-preserving moves and mean loss of score, with standard errors. Of how many positions, and how
+    late: as told, else what suits the game."""
+    if wanted is None:
+        wanted = 0 if empties is None and played.start.empties <= ALL_EMPTIES else POSITIONS
+    empties = min(EMPTIES, played.start.empties // 2) if empties is None else min(empties, played.start.empties)
     asked = choices(played, wanted, empties, seed)
     positions = [choice.position for choice in asked]
     rows: dict[str, list[tuple[float, float]]] = {"random": [_at_random(choice) for choice in asked]}

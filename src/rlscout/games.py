@@ -290,7 +290,9 @@ class GameRecord:
 
 def random_positions(played: Game, count: int, low: int, high: int, seed: int) -> list[Position]:
     """Positions of random games with `low` to `high` empty squares where a move is due, no two of them alike by
-    symmetry."""
+    symmetry; ValueError where there are fewer than `count`."""
+    if low > high:
+        raise ValueError(f"{low} to {high} empty squares: the fewest come first")
     generator = random.Random(seed)
     made: list[Position] = []
     seen: set[bytes] = set()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rlscout.games import Position
+from rlscout.games import Game, Position
 from rlscout.plot import Line, plot
 from rlscout.solving import ORDERINGS, Limits, Solution, SolveOptions, best_ordering, solve
 
@@ -158,6 +158,14 @@ def load(folder: Path) -> Grid | None:
         return Grid(**{**found, "rows": [Row(**row) for row in found["rows"]]})
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path}: not what `rlscout bench ordering` has written ({error})") from None
+
+
+def empties_for(played: Game, low: int | None = None, high: int | None = None) -> tuple[int, int]:
+    """Fewest and most empty squares of the positions to measure on: as told, else 16 to 20, or from where a smaller board has moved
+    four times."""
+    if high is None:
+        high = max(min(20, played.start.empties - 4), low or 1)
+    return max(1, min(16, high - 4)) if low is None else low, high
 
 
 def combinations(asked: Asked, network: bool) -> list[tuple[str, int]]:

@@ -188,6 +188,8 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         ),
         (["solve", "mnk:20,20,5"], "mnk:20,20,5"),
         (["perft", "othello6", "-1"], "depth -1"),
+        (["bench", "ordering", "tictactoe", "--model", "none", "--low", "7", "--high", "3"], "7 to 3 empty squares"),
+        (["bench", "strength", "--model", "none", "--set", "game=mnk:2,2,2"], "no position has a losing choice"),
         (["verify", "missing.cert"], "missing.cert: no such file"),
         (["run", "othelo6"], "did you mean 'othello6'?"),
         (["run", "tictactoe", "--set", "train.bach=3"], "did you mean 'batch'?"),
@@ -273,6 +275,20 @@ def test_commands_that_need_no_network_load_no_library_of_one() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("game", ["tictactoe", "othello4", "othello6"])
+def test_measurements_suit_a_game_unless_told_otherwise(capsys: pytest.CaptureFixture[str], game: str) -> None:
+    status, out, err = run(capsys, "bench", "strength", game, "--model", "none", "--simulations", "2", "--json")
+    assert status == 0, err
+    positions = json.loads(out)["positions"]
+    assert positions == {"tictactoe": 431, "othello4": 4131, "othello6": 200}[game]
+    status, out, err = run(capsys, "bench", "ordering", game, "--model", "none", "--nodes", "1000", "--json")
+    assert status == 0, err
+    empties = [text.split(" ")[0].count("-") for text in json.loads(out)["positions"]]
+    assert len(empties) == 10
+    least, most = {"tictactoe": (1, 5), "othello4": (4, 8), "othello6": (16, 20)}[game]
+    assert least <= min(empties) <= max(empties) <= most
 
 
 def test_help_teaches_every_command(capsys: pytest.CaptureFixture[str]) -> None:

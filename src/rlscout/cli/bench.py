@@ -162,10 +162,14 @@ def strength(
     positions: Annotated[
         int | None,
         Parameter(
-            help="Default: 200; 0, and the default up to 9 squares: every one that can be reached (othello4: 4131)."
+            help="Default: 200; 0, and without --empties the default of games that begin with at most 12 empty squares: every one that"
+            " can be reached (othello4: 4131)."
         ),
     ] = None,
-    empties: int = 14,
+    empties: Annotated[
+        int | None,
+        Parameter(help="Empty squares of the random ones; default: 14, on a small board half of those at the start."),
+    ] = None,
     simulations: int = 200,
     seed: int = 1,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -178,8 +182,7 @@ def strength(
     from rlscout.bench import strength as measure
 
     config, played, evaluator = _of_run(name, data, model, set_)
-    count = positions if positions is not None else 200 if played.squares > 9 else 0
-    print(measure(config, played, evaluator, count, empties, simulations, seed, json))
+    print(measure(config, played, evaluator, positions, empties, simulations, seed, json))
     return OK
 
 
@@ -196,8 +199,8 @@ def ordering(
     ] = "static,patterns,network,network+patterns",
     hint_ply: Annotated[str, Parameter(help="The network orders down to these plies, a row each.")] = "2,4,6,8",
     positions: Annotated[int, Parameter(help="Random ones; 0: the position that the run solves.")] = 10,
-    low: Annotated[int, Parameter(help="Fewest empty squares.")] = 16,
-    high: Annotated[int, Parameter(help="Most empty squares.")] = 20,
+    low: Annotated[int | None, Parameter(help="Fewest empty squares; default: 16, fewer on a small board.")] = None,
+    high: Annotated[int | None, Parameter(help="Most empty squares; default: 20, fewer on a small board.")] = None,
     nodes: Annotated[int | None, Parameter(help="Limit on the nodes of each proof.")] = None,
     seed: int = 1,
     csv: Annotated[Path | None, Parameter(help="Write all of it by ply.")] = None,
@@ -220,6 +223,7 @@ def ordering(
 
     config, played, evaluator = _of_run(name, data, model, set_)
     if positions:
+        low, high = job.empties_for(played, low, high)
         asked = random_positions(played, positions, low, high, seed)
         about = f"{positions} random positions of {low} to {high} empty squares, seed {seed}"
     else:
