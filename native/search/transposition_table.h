@@ -208,13 +208,18 @@ class LocalTable {
   // For positions of 0 to `most_empties` empties.
   explicit LocalTable(int most_empties) : slots_(static_cast<std::size_t>(most_empties + 1) << kLogSlots) {}
 
-  void clear() { std::fill(slots_.begin(), slots_.end(), Key{}); }
+  // What was stored before has another generation, which takes the place of the age; it is wiped before its number comes again.
+  void clear() {
+    generation_ = (generation_ + 1) & table_data::kAgeMask;
+    if (generation_ == 0) std::fill(slots_.begin(), slots_.end(), Key{});
+  }
 
   std::optional<TableEntry> probe(const Key& key, int empties) const {
     const Key& slot = slots_[index(key, empties)];
     // One branch, for whether it hits is hard to foretell.
     const std::uint64_t last = slot[kKeyWords - 1];
-    std::uint64_t different = (last ^ key[kKeyWords - 1]) & ~table_data::kMask;
+    std::uint64_t different =
+        (last ^ (key[kKeyWords - 1] | generation_)) & (~table_data::kMask | table_data::kAgeMask);
     for (int i = 0; i < kKeyWords - 1; ++i) different |= slot[i] ^ key[i];
     if (different != 0 || (last & table_data::kMask) == 0) return std::nullopt;
     return table_data::unpack(last);
@@ -223,7 +228,7 @@ class LocalTable {
   void store(const Key& key, int empties, const TableEntry& entry) {
     Key& slot = slots_[index(key, empties)];
     slot = key;
-    slot[kKeyWords - 1] |= table_data::pack(entry, 0);
+    slot[kKeyWords - 1] |= table_data::pack(entry, generation_);
   }
 
  private:
@@ -232,6 +237,7 @@ class LocalTable {
   }
 
   std::vector<Key> slots_;
+  unsigned generation_ = 0;
 };
 
 }  // namespace rlscout

@@ -32,6 +32,19 @@ TEST_CASE("bounds of one position are merged, the tighter of each kept") {
   CHECK(same(*entry, {{-4, 10}, 3, 5}));
 }
 
+TEST_CASE("a small table forgets all when it is cleared, and again each time") {
+  LocalTable<2> table(8);
+  for (std::uint32_t round = 0; round < 200; ++round) {
+    CHECK_FALSE(table.probe(key_of<2>(1), 8).has_value());
+    CHECK_FALSE(table.probe(key_of<2>(2), 8).has_value());
+    table.store(key_of<2>(1 + round % 2), 8, entry_of(1));
+    CHECK_FALSE(table.probe(key_of<2>(2 - round % 2), 8).has_value());
+    REQUIRE(table.probe(key_of<2>(1 + round % 2), 8).has_value());
+    CHECK(same(*table.probe(key_of<2>(1 + round % 2), 8), entry_of(1)));
+    table.clear();
+  }
+}
+
 TEST_CASE("a full table forgets positions and never mixes them up") {
   TranspositionTable<2> table(1);
   const std::uint32_t positions = 200000;

@@ -409,7 +409,7 @@ class SearchTraits<othello::Othello<N>> {
   // Where it is predicted to be kLookAheadDiscs below, what its children cost is not looked ahead for.
   static constexpr int kLookAheadDiscs = 6;
   static constexpr int kTwoPlies = 13, kFourPlies = 18, kSixPlies = 22, kMostPlies = 6;
-  static constexpr int kLookAheadMoves = 4, kLookAheadBits = 3, kStopBits = 1;
+  static constexpr int kLookAheadMoves = N == 8 ? 6 : 4, kLookAheadBits = N == 8 ? 4 : 3, kStopBits = 1;
   // With so many empties nodes are few: every move is looked into.
   static constexpr int kAllMovesEmpties = N == 8 ? 23 : 26;
   static constexpr int kReplies = N == 8 ? 3 : 2, kUnpredictedReplies = 5;
