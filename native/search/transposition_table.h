@@ -218,8 +218,7 @@ class LocalTable {
     const Key& slot = slots_[index(key, empties)];
     // One branch, for whether it hits is hard to foretell.
     const std::uint64_t last = slot[kKeyWords - 1];
-    std::uint64_t different =
-        (last ^ (key[kKeyWords - 1] | generation_)) & (~table_data::kMask | table_data::kAgeMask);
+    std::uint64_t different = (last ^ (key[kKeyWords - 1] | generation_)) & (~table_data::kMask | table_data::kAgeMask);
     for (int i = 0; i < kKeyWords - 1; ++i) different |= slot[i] ^ key[i];
     if (different != 0 || (last & table_data::kMask) == 0) return std::nullopt;
     return table_data::unpack(last);
