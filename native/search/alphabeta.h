@@ -252,7 +252,10 @@ class AlphaBeta<G>::Worker {
     while (auto* split = shared_.pool_.wait_for_work()) help(*split);
   }
 
-  void clear_table() { local_.clear(); }
+  void clear_table() {
+    local_.clear();
+    if constexpr (requires { traits_.forget(); }) traits_.forget();
+  }
 
   // Tells the budget of the nodes since the last report.
   void report() {

@@ -156,6 +156,28 @@ TEST_CASE("threads that share one small table give the score of one thread") {
   }
 }
 
+TEST_CASE("with cleared tables a proof counts what it counted the first time") {
+  using Game = othello::Othello<6>;
+  using Patterns = SearchTraits<Game>::Patterns;
+  Random random(6);
+  std::vector<std::int32_t> weights(static_cast<std::size_t>(Patterns::kStages) * Patterns::kStageSize);
+  for (std::int32_t& weight : weights) weight = static_cast<std::int32_t>(random.below(1 << 20)) - (1 << 19);
+  const Game game;
+  AlphaBeta<Game> search(game, {.table_mb = 1}, std::make_shared<const Patterns>(weights));
+  const auto position = random_position(game, 16, random);
+  const auto counted = [&] {
+    const Counters before = search.counters();
+    Budget budget;
+    search.prove({position, 2}, budget);
+    const Counters after = search.counters();
+    search.clear_tables();
+    return std::pair{after.nodes - before.nodes, after.evaluations - before.evaluations};
+  };
+  const auto first = counted();
+  CHECK(first.second > 0);
+  for (int i = 0; i < 3; ++i) CHECK(counted() == first);
+}
+
 TEST_CASE("a search that met its limit leaves nothing false behind") {
   const othello::Othello<6> game;
   Random random(5);

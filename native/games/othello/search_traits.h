@@ -140,6 +140,9 @@ class SearchTraits<othello::Othello<N>> {
     return othello::Prediction{score, sum};
   }
 
+  // Answers kept from look-aheads count no more: what follows counts evaluations as a new search does.
+  void forget() { ++generation_; }
+
   int leaf(const Node& node, int bound, Counters& counters) const {
     const auto [own, opponent] = node.position;
     return last_.solve(own, opponent, Game::kBoard & ~(own | opponent), node.moves, bound, counters.nodes);
@@ -353,14 +356,15 @@ class SearchTraits<othello::Othello<N>> {
   std::int32_t best_prediction(const Node& node, int empties, int claim, Counters& counters) const {
     const auto [own, opponent] = node.position;
     const std::uint64_t hash = mix(own ^ std::rotl(opponent, 21) ^ static_cast<std::uint64_t>(claim));
+    const std::uint32_t question = generation_ << 8 | (static_cast<std::uint32_t>(claim) & 255);
     Answered& kept = answered_[hash >> (64 - kLogAnswers)];
-    if (kept.own == own && kept.opponent == opponent && kept.claim == claim) return kept.least;
+    if (kept.own == own && kept.opponent == opponent && kept.question == question) return kept.least;
     Replies replies;
     predict_replies(node, empties - 1, replies, counters);
     std::int32_t least = kHopeless / 2;
     for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i)
       least = std::min(least, effective_cost(replies.predictions[i], claim));
-    kept = {own, opponent, claim, least};
+    kept = {own, opponent, question, least};
     return least;
   }
 
@@ -421,13 +425,15 @@ class SearchTraits<othello::Othello<N>> {
   static constexpr int kLogAnswers = 12;
   struct Answered {
     std::uint64_t own, opponent;
-    std::int32_t claim, least;
+    std::uint32_t question;  // the claim, and the generation in which it was asked
+    std::int32_t least;
   };
 
   Game game_;
   othello::LastEmpties<N> last_;
   Knowledge patterns_;
   mutable std::vector<Answered> answered_;
+  std::uint32_t generation_ = 1;
 };
 
 }  // namespace rlscout
