@@ -8,10 +8,10 @@
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <stdexcept>
-#include <string>
 #include <thread>
 #include <vector>
+
+#include "core/start_threads.h"
 
 namespace rlscout {
 
@@ -21,14 +21,7 @@ class WorkerPool {
  public:
   // The caller of run() is one of the `threads`. Throws std::runtime_error where the system grants fewer.
   explicit WorkerPool(int threads) {
-    try {
-      for (int part = 1; part < threads; ++part) threads_.emplace_back([this, part] { work(part); });
-    } catch (const std::exception& error) {
-      const int started = parts();
-      end();
-      throw std::runtime_error("thread " + std::to_string(started + 1) + " of " + std::to_string(threads) +
-                               " cannot be started: " + error.what());
-    }
+    start_threads(threads_, threads, [this](int part) { work(part); }, [this] { end(); });
   }
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

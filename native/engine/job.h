@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -22,13 +23,13 @@ class Job {
     return running_;
   }
 
-  // Throws std::logic_error while another runs.
+  // Throws std::logic_error while another runs, std::runtime_error where its thread cannot be started: no job runs then.
   void start(std::function<void()> work) {
     if (running()) throw std::logic_error("a job is running: wait for it or stop it first");
     join();
-    running_ = true;
+    const std::lock_guard starting(mutex_);  // the work ends after this
     error_ = nullptr;
-    thread_ = std::thread([this, work = std::move(work)] {
+    auto attempt = [this, work = std::move(work)] {
       std::exception_ptr error;
       try {
         work();
@@ -39,7 +40,13 @@ class Job {
       error_ = error;
       running_ = false;
       ended_.notify_all();
-    });
+    };
+    try {
+      thread_ = std::thread(std::move(attempt));
+    } catch (const std::exception& error) {
+      throw std::runtime_error(std::string("the thread of the job cannot be started: ") + error.what());
+    }
+    running_ = true;
   }
 
   // True when the work has ended; rethrows what it threw.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/game.h"
+#include "core/start_threads.h"
 
 namespace rlscout {
 
@@ -48,13 +49,14 @@ class SplitPool {
   using ChildOf = std::remove_cvref_t<decltype(std::declval<ChildList>().items[0])>;
 
  public:
-  explicit SplitPool(int threads) : helpers_(threads - 1) {}
+  explicit SplitPool(int threads) : count_(threads) {}
 
-  // Starts helper threads 1 .. threads - 1, each running serve(index) until close().
+  // Starts helper threads 1 .. threads - 1, each running serve(index) until close(). Throws std::runtime_error where the system
+  // grants fewer; the pool is closed then.
   template <class Serve>
   void open(Serve serve) {
     closed_ = false;
-    for (int i = 1; i <= helpers_; ++i) threads_.emplace_back(serve, i);
+    start_threads(threads_, count_, serve, [this] { close(); });
   }
   void close() {
     {
@@ -142,7 +144,7 @@ class SplitPool {
     return false;
   }
 
-  const int helpers_;
+  const int count_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<SplitPoint*> open_;

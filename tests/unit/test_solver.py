@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -179,6 +182,40 @@ def test_large_boards_answer_when_a_line_is_near() -> None:
 def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         engine("othello4").solver(options)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere address space has no limit to run into")
+def test_threads_that_the_system_refuses_are_an_error_and_the_solver_goes_on() -> None:
+    program = """
+import resource
+import numpy
+from rlscout.native import engine
+
+rules = engine("mnk:3,3,3")
+solver = rules.solver({"threads": 64, "table_mb": 1})
+_, most = resource.getrlimit(resource.RLIMIT_AS)
+
+def solve(room_mb):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (room_mb << 20) if room_mb else most, most))
+    try:
+        solver.start(rules.initial())
+        solver.wait(30)
+        print(solver.result()["status"], solver.result()["lower"], solver.result()["upper"])
+    except RuntimeError as error:
+        print(error)
+    print(solver.progress()["running"])
+
+for room_mb in (1, 64, 0):
+    solve(room_mb)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert re.match("the thread of the job cannot be started: ", lines[0])
+    assert re.match("thread [0-9]+ of 64 cannot be started: ", lines[2])
+    assert lines[4] == "proven 0 0"
+    assert lines[1::2] == ["False"] * 3
 
 
 def test_hints_beside_patterns_add_doubt_and_no_more() -> None:
