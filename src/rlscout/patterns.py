@@ -44,6 +44,8 @@ LABEL_BATCH = 500  # positions to a native call
 NO_TABLE = np.zeros(0, np.int32)
 # Stages above the exact ones where some positions are solved, to find out what the experience of a run is worth.
 SOLVED_ABOVE = (1, 3, 5)
+LEAST_SAMPLES = 20  # new positions a stage in the first round: one of them is held out
+ROOTS_ABOVE = 2  # the last stage: some of the trees begin there
 
 F64 = NDArray[np.float64]
 U64 = NDArray[np.uint64]
@@ -141,7 +143,8 @@ def train(
     tell: Callable[[str], None] = lambda _: None,
 ) -> PatternTable:
     """Makes positions, labels and tables, round by round; `on_stage` hears of every stage of every round, `tell` what is under way.
-    The table doesn't depend on `threads`. ValueError where the game has no pattern tables."""
+    The table doesn't depend on `threads`. ValueError where the game can have no pattern tables, and for options that leave nothing to
+    learn from."""
     options = options or TrainOptions()
     rules = game(name)
     first, stages, _, _ = shape_of(rules)
@@ -149,6 +152,12 @@ def train(
         raise ValueError(
             f"exact_empties {options.exact_empties}, rounds {options.rounds}: allowed are {first + 3} and more (the stage above asks"
             " the table of four empties fewer), 1 and more"
+        )
+    least = LEAST_SAMPLES << options.rounds - 1
+    if options.samples < least or options.roots < 1:
+        raise ValueError(
+            f"samples {options.samples}, roots {options.roots}: allowed are {least} and more (the first of {options.rounds} rounds"
+            f" takes {LEAST_SAMPLES} of them), 1 and more"
         )
     if not first <= options.root_empties < first + stages:
         raise ValueError(f"root_empties {options.root_empties}: allowed are {first} to {first + stages - 1}")
@@ -179,11 +188,18 @@ def train(
 
 
 def shape_of(rules: Game) -> tuple[int, int, int, int]:
-    """First stage, stages, size of a stage, features of a position. ValueError where the game has no pattern tables."""
-    shape = rules.engine.pattern_shape
-    if not shape[3]:
+    """First stage, stages, size of a stage, features of a position. ValueError where the game has no pattern tables, or its board is too
+    small to learn one from."""
+    first, stages, size, features = rules.engine.pattern_shape
+    if not features:
         raise ValueError(f"game '{rules.name}' has no pattern tables")
-    return shape
+    most = first + stages - 1 + ROOTS_ABOVE
+    if rules.start.empties < most:
+        raise ValueError(
+            f"game '{rules.name}' begins with {rules.start.empties} empty squares, too few for pattern tables: allowed are boards with"
+            f" {most} and more, as othello6"
+        )
+    return first, stages, size, features
 
 
 def fit_stages(
@@ -253,7 +269,7 @@ def positions_for(rules: Game, options: TrainOptions, before: PatternTable | Non
     tenth of games, or as many as there are where trees have few."""
     first, stages, _, _ = rules.engine.pattern_shape
     last = first + stages - 1
-    games = sample_positions(rules, first, last + 2, options)
+    games = sample_positions(rules, first, last + ROOTS_ABOVE, options)
     if before is None:
         return games
     generator = np.random.default_rng(options.seed)
@@ -262,7 +278,7 @@ def positions_for(rules: Game, options: TrainOptions, before: PatternTable | Non
     )
     roots = [
         *even(rules.engine, deep[options.root_empties], before)[: options.roots],
-        *games[last + 2][: options.roots // 4],
+        *games[last + ROOTS_ABOVE][: options.roots // 4],
     ]
     trees = tree_positions(rules.engine, np.array(roots), options, before)
     chosen: dict[int, U64] = {}

@@ -188,6 +188,7 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         ),
         (["solve", "mnk:20,20,5"], "mnk:20,20,5"),
         (["perft", "othello6", "-1"], "depth -1"),
+        (["patterns", "train", "othello4", "--out", "DATA/x.npz"], "allowed are boards with 27 and more, as othello6"),
         (["bench", "ordering", "tictactoe", "--model", "none", "--low", "7", "--high", "3"], "7 to 3 empty squares"),
         (["bench", "strength", "--model", "none", "--set", "game=mnk:2,2,2"], "no position has a losing choice"),
         (["verify", "missing.cert"], "missing.cert: no such file"),

@@ -127,6 +127,20 @@ def test_roots_of_stages_without_a_table_are_refused() -> None:
         patterns.train("othello6", TrainOptions(root_empties=30))
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("tictactoe", TrainOptions(), "game 'mnk:3,3,3' has no pattern tables"),
+        ("othello4", TrainOptions(), "'othello4' begins with 12 empty squares, too few .*: allowed are boards with 27"),
+        ("othello6", TrainOptions(samples=79), "samples 79, roots 100: allowed are 80 and more .*, 1 and more"),
+        ("othello6", TrainOptions(roots=0), "samples 48000, roots 0: allowed are 80 and more .*, 1 and more"),
+    ],
+)
+def test_what_leaves_nothing_to_learn_from_is_refused(name: str, options: TrainOptions, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        patterns.train(name, options)
+
+
 def test_exact_labels_are_those_of_a_solver_in_any_order() -> None:
     rules = game("othello6")
     none = np.zeros(0, np.int32)
