@@ -9,6 +9,8 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -67,11 +69,30 @@ std::span<const T> one_per_position(const In<T>& values, std::size_t positions, 
   return {values.data(), values.size()};
 }
 
+// What one option of a dictionary does; raises where the value is none for it.
+using Option = std::function<void(const std::string& name, nb::handle value)>;
+
+// Sets a variable, to a value of its type.
 template <class T>
-void set(T& option, const std::string& name, nb::handle value) {
-  if (!nb::try_cast(value, option))
-    throw std::invalid_argument("option " + name + ": " + nb::cast<std::string>(nb::repr(value)) +
-                                " is not of the option's type");
+Option into(T& variable) {
+  return [&variable](const std::string& name, nb::handle value) {
+    if (!nb::try_cast(value, variable))
+      throw std::invalid_argument("option " + name + ": " + nb::cast<std::string>(nb::repr(value)) +
+                                  " is not of the option's type");
+  };
+}
+
+// Takes what is given of the options of a kind, a class of _native.pyi.
+inline void read_options(const nb::dict& given, const char* kind, const char* type,
+                         const std::map<std::string, Option>& options) {
+  for (const auto& [key, value] : given) {
+    const std::string name = nb::cast<std::string>(nb::str(key));
+    const auto option = options.find(name);
+    if (option == options.end())
+      throw std::invalid_argument(std::string("unknown ") + kind + " option '" + name + "': see " + type +
+                                  " in _native.pyi");
+    option->second(name, value);
+  }
 }
 
 }  // namespace rlscout::python

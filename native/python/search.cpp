@@ -20,57 +20,38 @@ namespace {
 // The options of _native.pyi's SearchOptions, whole or in part.
 SearchOptions search_options(const nb::dict& given) {
   SearchOptions options;
-  for (const auto& [key, value] : given) {
-    const std::string name = nb::cast<std::string>(nb::str(key));
-    if (name == "mode") {
-      std::string mode;
-      set(mode, name, value);
-      options.mode = search_mode(mode);
-    } else if (name == "players") {
-      std::vector<std::string> players;
-      set(players, name, value);
-      options.players.clear();
-      for (const auto& player : players) options.players.push_back(search_player(player));
-    } else if (name == "games") {
-      set(options.games, name, value);
-    } else if (name == "total_games") {
-      set(options.total_games, name, value);
-    } else if (name == "first_game") {
-      set(options.first_game, name, value);
-    } else if (name == "simulations") {
-      set(options.simulations, name, value);
-    } else if (name == "c_puct") {
-      set(options.c_puct, name, value);
-    } else if (name == "fpu") {
-      set(options.fpu, name, value);
-    } else if (name == "noise_alpha") {
-      set(options.noise_alpha, name, value);
-    } else if (name == "noise_weight") {
-      set(options.noise_weight, name, value);
-    } else if (name == "temperature") {
-      set(options.temperature, name, value);
-    } else if (name == "temperature_plies") {
-      set(options.temperature_plies, name, value);
-    } else if (name == "opening_plies") {
-      set(options.opening_plies, name, value);
-    } else if (name == "margin") {
-      set(options.margin, name, value);
-    } else if (name == "reuse_tree") {
-      set(options.reuse_tree, name, value);
-    } else if (name == "symmetries") {
-      set(options.symmetries, name, value);
-    } else if (name == "fold") {
-      set(options.fold, name, value);
-    } else if (name == "cache") {
-      set(options.cache, name, value);
-    } else if (name == "seed") {
-      set(options.seed, name, value);
-    } else if (name == "threads") {
-      set(options.threads, name, value);
-    } else {
-      throw std::invalid_argument("unknown search option '" + name + "': see SearchOptions in _native.pyi");
-    }
-  }
+  const Option mode = [&](const std::string& name, nb::handle value) {
+    std::string text;
+    into(text)(name, value);
+    options.mode = search_mode(text);
+  };
+  const Option players = [&](const std::string& name, nb::handle value) {
+    std::vector<std::string> names;
+    into(names)(name, value);
+    options.players.clear();
+    for (const auto& player : names) options.players.push_back(search_player(player));
+  };
+  read_options(given, "search", "SearchOptions",
+               {{"mode", mode},
+                {"players", players},
+                {"games", into(options.games)},
+                {"total_games", into(options.total_games)},
+                {"first_game", into(options.first_game)},
+                {"simulations", into(options.simulations)},
+                {"c_puct", into(options.c_puct)},
+                {"fpu", into(options.fpu)},
+                {"noise_alpha", into(options.noise_alpha)},
+                {"noise_weight", into(options.noise_weight)},
+                {"temperature", into(options.temperature)},
+                {"temperature_plies", into(options.temperature_plies)},
+                {"opening_plies", into(options.opening_plies)},
+                {"margin", into(options.margin)},
+                {"reuse_tree", into(options.reuse_tree)},
+                {"symmetries", into(options.symmetries)},
+                {"fold", into(options.fold)},
+                {"cache", into(options.cache)},
+                {"seed", into(options.seed)},
+                {"threads", into(options.threads)}});
   return options;
 }
 

@@ -14,30 +14,20 @@ namespace {
 // The options of _native.pyi's SolverOptions, whole or in part.
 SolverOptions solver_options(const nb::dict& given) {
   SolverOptions options;
-  for (const auto& [key, value] : given) {
-    const std::string name = nb::cast<std::string>(nb::str(key));
-    if (name == "table_mb") {
-      set(options.table_mb, name, value);
-    } else if (name == "threads") {
-      set(options.threads, name, value);
-    } else if (name == "ordering") {
-      set(options.ordering, name, value);
-    } else if (name == "seed") {
-      set(options.seed, name, value);
-    } else if (name == "hint_ply") {
-      set(options.hint_ply, name, value);
-    } else if (name == "statistics") {
-      set(options.statistics, name, value);
-    } else if (name == "samples") {
-      set(options.samples, name, value);
-    } else if (name == "patterns") {
-      In<std::int32_t> weights;
-      if (!nb::try_cast(value, weights)) throw std::invalid_argument("option patterns: an int32 array is allowed");
-      options.patterns.assign(weights.data(), weights.data() + weights.size());
-    } else {
-      throw std::invalid_argument("unknown solver option '" + name + "': see SolverOptions in _native.pyi");
-    }
-  }
+  const Option patterns = [&](const std::string&, nb::handle value) {
+    In<std::int32_t> weights;
+    if (!nb::try_cast(value, weights)) throw std::invalid_argument("option patterns: an int32 array is allowed");
+    options.patterns.assign(weights.data(), weights.data() + weights.size());
+  };
+  read_options(given, "solver", "SolverOptions",
+               {{"table_mb", into(options.table_mb)},
+                {"threads", into(options.threads)},
+                {"ordering", into(options.ordering)},
+                {"seed", into(options.seed)},
+                {"hint_ply", into(options.hint_ply)},
+                {"statistics", into(options.statistics)},
+                {"samples", into(options.samples)},
+                {"patterns", patterns}});
   return options;
 }
 
