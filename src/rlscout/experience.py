@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rlscout.positions import repeated, stones
+
 if TYPE_CHECKING:
     from rlscout._native import Engine
     from rlscout.inference import Evaluator
@@ -73,10 +75,10 @@ def seen(store: Store, engine: Engine, on_read: Callable[[int], None] = lambda _
     outcome, value = (np.concatenate([getattr(b, n) for b in read]).astype(np.float64) for n in ("outcome", "value"))
     order = np.lexsort(positions.T[::-1])
     positions, outcome, value = positions[order], outcome[order], value[order]
-    first = np.flatnonzero(np.concatenate([[True], (positions[1:] != positions[:-1]).any(axis=1)]))
+    first = np.flatnonzero(~repeated(positions))
     counts = np.diff(first, append=len(positions))
     each = Seen(positions[first], *(np.add.reduceat(sums, first) / counts for sums in (outcome, value)))
-    empties = engine.squares - np.bitwise_count(each.positions).sum(axis=1, dtype=np.int64)
+    empties = engine.squares - stones(each.positions)
     return {
         int(number): Seen(each.positions[at], each.outcome[at], each.search[at])
         for number in np.unique(empties)
@@ -127,7 +129,7 @@ class Experience:
         scores = ahead.copy()
         if not self._sources or not len(positions):
             return scores
-        empties = self._engine.squares - int(np.bitwise_count(positions[0]).sum())
+        empties = self._engine.squares - int(stones(positions[:1])[0])
         stored, near = np.arange(len(positions)) < len(self.positions(empties)), np.abs(ahead) <= clamp
         for kind in (True, False):
             at = np.flatnonzero((stored == kind) & near)

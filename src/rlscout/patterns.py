@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from rlscout.experience import Experience, SourceError
 from rlscout.games import Game, game
+from rlscout.positions import distinct, not_among, stones
 
 if TYPE_CHECKING:
     from rlscout._native import Engine
@@ -367,34 +368,6 @@ def legal_pairs(engine: Engine, positions: U64) -> tuple[NDArray[np.int64], NDAr
     bits = np.unpackbits(engine.legal(positions).view(np.uint8), axis=1, bitorder="little")
     owner, square = np.nonzero(bits)
     return owner, square.astype(np.int32)
-
-
-def distinct(positions: U64) -> U64:
-    """Each once, sorted."""
-    ordered: U64 = positions[np.lexsort(positions.T[::-1])]
-    return ordered[~repeated(ordered)]
-
-
-def not_among(positions: U64, known: U64) -> U64:
-    """Those of `positions`, distinct ones, that are not among `known`."""
-    both = np.concatenate([known, positions])
-    order = np.lexsort(both.T[::-1])  # stable: what is known comes before what is the same
-    old = np.zeros(len(both), bool)
-    old[order] = repeated(both[order])
-    new: U64 = positions[~old[len(known) :]]
-    return new
-
-
-def repeated(ordered: U64) -> NDArray[np.bool_]:
-    """[B]: whether a row is the one before it."""
-    same = np.zeros(len(ordered), bool)
-    same[1:] = (ordered[1:] == ordered[:-1]).all(axis=1)
-    return same
-
-
-def stones(words: U64) -> NDArray[np.int64]:
-    counts: NDArray[np.int64] = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
-    return counts
 
 
 # Labels: [2, B], score in discs and log2 of nodes

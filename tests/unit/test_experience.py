@@ -17,6 +17,7 @@ from rlscout.inference import Heads
 from rlscout.inference.hashed import HashedEvaluator
 from rlscout.network import U64
 from rlscout.patterns import PatternTable, TrainOptions
+from rlscout.positions import stones
 from rlscout.storage import GameSamples, open_store
 
 TINY = TrainOptions(samples=100, rounds=1, exact_empties=11)
@@ -32,8 +33,8 @@ def played(name: str, empties: range, count: int, seed: int = 3) -> GameSamples:
         len(positions),
         squares=rules.squares,
         positions=positions,
-        outcome=patterns.stones(positions).astype("<i2"),
-        value=(patterns.stones(positions) / 100).astype("<f4"),
+        outcome=stones(positions).astype("<i2"),
+        value=(stones(positions) / 100).astype("<f4"),
         ply=np.zeros(len(positions), "<i2"),
         move=np.zeros(len(positions), "<i2"),
     )

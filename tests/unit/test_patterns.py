@@ -10,6 +10,7 @@ import pytest
 from rlscout import patterns
 from rlscout.games import game
 from rlscout.patterns import PatternTable, TrainOptions
+from rlscout.positions import distinct, not_among, stones
 from rlscout.solving import Limits, SolveOptions, solve
 
 SMALL = TrainOptions(samples=400, rounds=2, roots=3, root_empties=15, exact_empties=11)
@@ -46,8 +47,8 @@ def test_features_are_the_squares_of_the_shapes(name: str) -> None:
     diagonals = [[(row, row + shift) for row in range(width - shift)] for shift in (0, 1)]
     for position, features in zip(positions, rules.engine.pattern_features(positions), strict=True):
         board = np.zeros(rules.squares, np.int64)
-        for digit, stones in zip((1, 2), position, strict=True):
-            board += digit * np.array([int(stones) >> square & 1 for square in range(rules.squares)])
+        for digit, discs in zip((1, 2), position, strict=True):
+            board += digit * np.array([int(discs) >> square & 1 for square in range(rules.squares)])
         expected, offset = [], 0
         for shape in (corner, edge, *rows, wide, *diagonals):
             places = set()
@@ -68,7 +69,7 @@ def test_positions_are_distinct_and_have_a_move() -> None:
     rules = game("othello6")
     for empties, positions in patterns.sample_positions(rules, 10, 12, TrainOptions(samples=200)).items():
         assert (rules.engine.phase(positions) == 0).all()
-        assert (rules.squares - patterns.stones(positions) == empties).all()
+        assert (rules.squares - stones(positions) == empties).all()
         assert len(np.unique(rules.engine.canonical(positions)[0], axis=0)) == len(positions)
 
 
@@ -109,17 +110,17 @@ def test_a_move_is_made_wherever_there_is_one_and_leaves_few_replies() -> None:
     for position, move in zip(positions, moves, strict=True):
         legal = patterns.legal_pairs(rules.engine, position[None])[1]
         after = rules.engine.play(np.repeat(position[None], len(legal), axis=0), legal)
-        replies = patterns.stones(rules.engine.legal(after))
+        replies = stones(rules.engine.legal(after))
         assert replies[legal.tolist().index(move)] == replies.min()
 
 
 def test_positions_that_are_known_are_new_no_more() -> None:
     known = np.array([[1, 2], [3, 4]], np.uint64)
     found = np.array([[4, 3], [1, 2], [1, 4], [3, 4]], np.uint64)
-    assert patterns.not_among(found, known).tolist() == [[4, 3], [1, 4]]
-    assert patterns.not_among(known, found).tolist() == []
-    assert patterns.not_among(known, known[:0]).tolist() == known.tolist()
-    assert patterns.distinct(np.concatenate([found, known])).tolist() == [[1, 2], [1, 4], [3, 4], [4, 3]]
+    assert not_among(found, known).tolist() == [[4, 3], [1, 4]]
+    assert not_among(known, found).tolist() == []
+    assert not_among(known, known[:0]).tolist() == known.tolist()
+    assert distinct(np.concatenate([found, known])).tolist() == [[1, 2], [1, 4], [3, 4], [4, 3]]
 
 
 def test_roots_of_stages_without_a_table_are_refused() -> None:
@@ -180,7 +181,7 @@ def test_a_search_samples_distinct_positions_below_its_root(small: PatternTable)
     assert len(trees[10]) == len(trees[9]) == 30
     assert not len(trees[14])
     for empties, positions in trees.items():
-        assert (rules.squares - patterns.stones(positions) == empties).all()
+        assert (rules.squares - stones(positions) == empties).all()
         assert len(np.unique(positions, axis=0)) == len(positions)
     again = patterns.tree_positions(rules.engine, roots, options, small)
     assert all((again[empties] == trees[empties]).all() for empties in trees)
