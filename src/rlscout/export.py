@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlscout.network import PLANES, U64, Network, folded, load_network
-from rlscout.storage import open_store
+from rlscout.storage import holds_run, open_store
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ def load(model: str, data: Path | None, calibration: int = 512) -> tuple[Network
         if model == "best":
             raise ValueError("the best network of which run? name its folder by --data DIR")
         return load_network(Path(model)), None
-    if not (data / "rlscout.db").is_file():
+    if not holds_run(data):
         raise ValueError(f"no run in {data}: `rlscout run` makes one, `--data` names its folder")
     with open_store(data) as store:
         best = store.best_model()

@@ -220,6 +220,7 @@ def ordering(
     from rlscout.bench_eval import numbers
     from rlscout.games import random_positions
     from rlscout.plot import stacked
+    from rlscout.storage import holds_run
 
     config, played, evaluator = _of_run(name, data, model, set_)
     if positions:
@@ -245,6 +246,6 @@ def ordering(
         csv.write_text(grid.csv(), encoding="utf-8")
     if plot is not None:
         plot.write_text(stacked(grid.plots()), encoding="utf-8")
-    if evaluator is not None and (Path(config.data) / "rlscout.db").exists():
+    if evaluator is not None and holds_run(Path(config.data)):
         grid.save(Path(config.data))
     return OK

@@ -187,11 +187,11 @@ def _experience_of(
     from rlscout.experience import Experience, seen
     from rlscout.inference import make_evaluator
     from rlscout.patterns import board_of
-    from rlscout.storage import open_store
+    from rlscout.storage import holds_run, open_store
 
     if most < 0:
         raise ValueError(f"--stored {most}: 0 and more is allowed")
-    if not (data / "rlscout.db").is_file():
+    if not holds_run(data):
         raise ValueError(f"--data {data}: no run there; `rlscout run` makes one")
     with open_store(data) as store:
         of_run = store.ping().game

@@ -29,7 +29,7 @@ from rlscout.run.proving import Proving
 from rlscout.run.supervisor import Child, RunError, free_port, last_lines, stop
 from rlscout.run.telling import how_to_go_on, tell
 from rlscout.solving import checked_ordering
-from rlscout.storage import Store, open_store
+from rlscout.storage import Store, holds_run, open_store
 from rlscout.view import Status, Usage, View, clock
 
 log = logging.getLogger(__name__)
@@ -241,5 +241,5 @@ class Session:
 def _report(config: Config, folder: Path) -> None:
     from rlscout.report import write_report
 
-    if (folder / "rlscout.db").exists():
+    if holds_run(folder):
         write_report(config, folder / "report.html")

@@ -267,6 +267,13 @@ class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStor
     ) -> None: ...
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder of this machine holds a run's database."""
+    from rlscout.storage.local import DATABASE
+
+    return (folder / DATABASE).is_file()
+
+
 def open_store(
     where: str | Path,
     game: str | None = None,
