@@ -14,8 +14,10 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -91,7 +93,8 @@ class AlphaBeta {
       return 0;
   }
 
-  // Counts into `budget`; kUnknown when it ends first or when hints are missing (then wanted() is not empty).
+  // Counts into `budget`; kUnknown when it ends first or when hints are missing (then wanted() is not empty). What a thread of the
+  // search throws ends the proof and is thrown from here; the next proof works.
   Proof prove(const Claim<G>& claim, Budget& budget) {
     budget_ = &budget;
     halt_ = budget.ended();
@@ -100,9 +103,10 @@ class AlphaBeta {
     Worker& main = *workers_[0];
     const int bound = round_up(claim.bound);
     pool_.open([this](int helper) { workers_[static_cast<std::size_t>(helper)]->serve(); });
-    const int value = main.search_root(claim.position, bound);
+    const int value = guarded([&] { return main.search_root(claim.position, bound); });
     pool_.close();
     for (auto& worker : workers_) worker->report();
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     if (halt_) return {};
     return {value >= bound ? Verdict::kProved : Verdict::kDisproved, value, main.root_move_};
   }
@@ -206,6 +210,20 @@ class AlphaBeta {
     return bound;
   }
 
+  // The value of a part of the search, by any thread. What it throws is kept and ends the search: a helper has nobody to throw to, and
+  // other threads may be inside a split of the thread that throws.
+  template <class Part>
+  int guarded(Part&& part) {
+    try {
+      return part();
+    } catch (...) {
+      const std::lock_guard lock(error_mutex_);
+      if (!error_) error_ = std::current_exception();
+      halt_ = true;
+      return 0;
+    }
+  }
+
   class Worker;
 
   G game_;
@@ -219,6 +237,8 @@ class AlphaBeta {
   Budget* budget_ = nullptr;
   int hint_ply_;                   // the deepest ply that waits for hints, -1: none does
   std::atomic<bool> halt_{false};  // a limit was met or a hint is missing
+  std::mutex error_mutex_;
+  std::exception_ptr error_;  // the first that a thread of the proof threw
   SearchProgress progress_;
   std::vector<Position> wanted_;  // written by the thread that raised halt_, read when all have ended
 };
@@ -445,7 +465,7 @@ class AlphaBeta<G>::Worker {
   void join(SplitPoint& split) {
     const SplitPoint* const outer = std::exchange(split_, &split);
     while (const auto* child = shared_.pool_.take(split, interrupted())) {
-      const int value = -search<true>(child->node, step_ - split.bound, split.ply + 1);
+      const int value = -shared_.guarded([&] { return search<true>(child->node, step_ - split.bound, split.ply + 1); });
       shared_.pool_.finish(split, *child, value, interrupted());
     }
     split_ = outer;

@@ -1,0 +1,106 @@
+// What becomes of a solver whose search throws, as where memory ends: the error is told, and the next proof works.
+#include "engine/solver_for.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <new>
+#include <thread>
+
+#include "tests/col.h"
+
+using namespace rlscout;
+using col::Col;
+
+namespace {
+
+// How the search of Col fails below, at the next node that is expanded.
+enum class Failure { kNone, kAnywhere, kInHelper };
+std::atomic<Failure> failure{Failure::kNone};
+std::atomic<std::thread::id> first_thread;
+
+void may_fail() {
+  std::thread::id nobody;
+  first_thread.compare_exchange_strong(nobody, std::this_thread::get_id());
+  if (failure == Failure::kNone) return;
+  if (failure == Failure::kAnywhere || first_thread.load() != std::this_thread::get_id()) throw std::bad_alloc();
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));  // so that helpers come to their share
+}
+
+}  // namespace
+
+template <>
+class rlscout::SearchTraits<Col> {
+ public:
+  struct Node {
+    Col::Position position;
+  };
+  struct Knowledge {};
+  using ChildList = Children<Node, Col::kSquares>;
+  static constexpr int kLeafEmpties = 0, kLocalEmpties = 0, kEnhancedEmpties = 100, kKeyWords = 1;
+
+  explicit SearchTraits(const Col&, Knowledge = {}) {}
+  static Node node(const Col::Position& position) { return {position}; }
+  static Node pass(const Node& node) { return node; }
+  static Phase phase(const Node& node) { return Col::phase(node.position); }
+  static int empties(const Node& node) { return Col::empties(node.position); }
+  static int score_step() { return 2; }
+  static int fold_empties() { return 100; }
+  static int split_empties() { return 2; }
+  static TableKey<1> table_key(const Col::Position& p) { return {(p.own | p.opponent << Col::kSquares) << kDataBits}; }
+  static Bounds expand(const Node& node, int, ChildList& children, Counters&) {
+    may_fail();
+    children.size = 0;
+    for_each_bit(Col::legal(node.position), [&](int square) {
+      const auto move = static_cast<Move>(square);
+      children.items[static_cast<std::size_t>(children.size++)] = {{Col::play(node.position, move)}, move, 0};
+    });
+    return {-1, 1};
+  }
+  static int leaf(const Node&, int, Counters&) { return -1; }  // never entered
+};
+
+namespace {
+
+struct Case {
+  explicit Case(int threads, int hint_ply = 0) : solver(Col(), info, options_of(threads, hint_ply)) {
+    failure = Failure::kNone;
+  }
+  ~Case() { failure = Failure::kNone; }
+
+  static SolverOptions options_of(int threads, int hint_ply) {
+    SolverOptions options;
+    options.table_mb = 1, options.threads = threads, options.hint_ply = hint_ply;
+    return options;
+  }
+
+  void start() {
+    first_thread = std::thread::id();
+    solver.start(position, {}, {}, {});
+  }
+  SolveResult solve() {
+    start();
+    REQUIRE(solver.wait(60.0));
+    return solver.result();
+  }
+
+  GameInfo info{"col9", "line", Col::kSquares, 1, Col::kSquares, 1, 2, Col::max_plies(), -1, 1};
+  std::uint64_t position[2]{};
+  SolverFor<Col> solver;
+};
+
+}  // namespace
+
+TEST_CASE("what a search throws is the job's error, and the next proof works") {
+  for (const int threads : {1, 3})
+    for (const Failure way : {Failure::kAnywhere, Failure::kInHelper}) {
+      if (threads == 1 && way == Failure::kInHelper) continue;
+      Case it(threads);
+      failure = way;
+      it.start();
+      CHECK_THROWS_AS(it.solver.wait(60.0), std::bad_alloc);
+      failure = Failure::kNone;
+      CHECK(it.solve().status == "proven");
+    }
+}
