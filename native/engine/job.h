@@ -44,17 +44,19 @@ class Job {
     try {
       thread_ = std::thread(std::move(attempt));
     } catch (const std::exception& error) {
-      throw std::runtime_error(std::string("the thread of the job cannot be started: ") + error.what());
+      error_ = std::make_exception_ptr(
+          std::runtime_error(std::string("the thread of the job cannot be started: ") + error.what()));
+      std::rethrow_exception(error_);
     }
     running_ = true;
   }
 
-  // True when the work has ended; rethrows what it threw.
+  // True when the work has ended; rethrows what it threw, as often as it is asked.
   bool wait(double seconds) {
     std::unique_lock lock(mutex_);
     const bool done =
         ended_.wait_for(lock, std::chrono::duration<double>(std::min(seconds, kForever)), [this] { return !running_; });
-    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    if (error_) std::rethrow_exception(error_);
     return done;
   }
 

@@ -63,9 +63,9 @@ class Solver {
   virtual void start_certificate(Words position, std::string text, std::string path, Bounds bounds, int leaf_empties,
                                  Limits limits) = 0;
   virtual SolveProgress progress() const = 0;
-  virtual bool wait(double seconds) = 0;            // true when no job runs any more
+  virtual bool wait(double seconds) = 0;            // true when no job runs any more; throws what ended the last one
   virtual void stop() = 0;                          // asks the job to end; it does within milliseconds
-  virtual SolveResult result() = 0;                 // of the job that has ended
+  virtual SolveResult result() = 0;                 // of the job that has ended; throws what ended it
   virtual std::vector<std::uint64_t> wanted() = 0;  // n * 2W: positions that the last job met without a hint
   // n * 2W: positions considered as replies, a uniform choice for each number of empties, since the last reset.
   virtual std::vector<std::uint64_t> samples() = 0;

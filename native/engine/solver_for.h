@@ -92,6 +92,7 @@ class SolverFor : public Solver {
   SolveResult result() override {
     require_idle("result");
     if (!budget_) throw std::logic_error("no job has been started");
+    job_.wait(0.0);  // throws where the job failed
     return result_;
   }
 
@@ -154,6 +155,7 @@ class SolverFor : public Solver {
     budget_ = std::make_shared<Budget>(limits);
     proven_.lower = info_.min_score, proven_.upper = info_.max_score;
     before_ = total();
+    result_ = {};
     walk_.reset();
   }
 

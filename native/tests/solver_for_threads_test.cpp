@@ -100,7 +100,19 @@ TEST_CASE("what a search throws is the job's error, and the next proof works") {
       failure = way;
       it.start();
       CHECK_THROWS_AS(it.solver.wait(60.0), std::bad_alloc);
+      CHECK_THROWS_AS(it.solver.result(), std::bad_alloc);
       failure = Failure::kNone;
       CHECK(it.solve().status == "proven");
     }
+}
+
+TEST_CASE("a failed job has no result, not that of the job before") {
+  Case it(1);
+  CHECK(it.solve().status == "proven");
+  it.solver.reset();
+  failure = Failure::kAnywhere;
+  it.start();
+  CHECK_THROWS_AS(it.solver.wait(60.0), std::bad_alloc);
+  CHECK_THROWS_AS(it.solver.result(), std::bad_alloc);
+  CHECK(it.solver.progress().seconds == 0.0);
 }

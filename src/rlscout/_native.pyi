@@ -143,9 +143,9 @@ class Solver:
     ) -> None:
         """Starts proving the score inside (lower, upper) (default: all scores) and returns at once."""
     def progress(self) -> SolveProgress: ...
-    def wait(self, seconds: float) -> bool: ...  # True when the job has ended
+    def wait(self, seconds: float) -> bool: ...  # True when the job has ended; raises what it failed by
     def stop(self) -> None: ...  # asks the job to end; it does within milliseconds
-    def result(self) -> SolveResult: ...  # of the job that has ended
+    def result(self) -> SolveResult: ...  # of the job that has ended; raises what it failed by
     def samples(self) -> U64: ...  # [n, 2W]: positions considered as replies since the last reset, a uniform choice
     def wanted(self) -> U64: ...  # [n, 2W]: positions at plies <= hint_ply that the last job met without a hint
     def add_hints(

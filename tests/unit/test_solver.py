@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,17 @@ def late(game: str, plies: int, seed: int) -> Any:
 def test_known_scores(game: str, scoring: str, score: int) -> None:
     result = solve(game, scoring)
     assert (result["status"], result["lower"], result["upper"]) == ("proven", score, score)
+
+
+def test_a_failed_job_has_no_result(tmp_path: Path) -> None:
+    rules = engine("othello4")
+    solver = rules.solver({})
+    start_and_wait(solver, rules.initial())
+    solver.start_certificate(rules.initial(), str(tmp_path), -10, -10, 0)  # where a folder is, no file can be put
+    for asked in (lambda: solver.wait(WAIT), solver.result):
+        with pytest.raises(ValueError, match="cannot write"):
+            asked()
+    assert start_and_wait(solver, rules.initial())["status"] == "proven"
 
 
 def test_the_principal_variation_ends_in_the_score() -> None:
