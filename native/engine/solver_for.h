@@ -136,6 +136,18 @@ class SolverFor : public Solver {
   }
 
  private:
+  // While it lives, no position waits for hints; then they do again, also where a proof has thrown.
+  class WithoutHints {
+   public:
+    explicit WithoutHints(AlphaBeta<G>& search) : search_(search) { search_.wait_for_hints(false); }
+    WithoutHints(const WithoutHints&) = delete;
+    WithoutHints& operator=(const WithoutHints&) = delete;
+    ~WithoutHints() { search_.wait_for_hints(true); }
+
+   private:
+    AlphaBeta<G>& search_;
+  };
+
   static AlphaBetaOptions checked(const SolverOptions& options) {
     const auto require = [](bool good, const std::string& what, long long given, const std::string& allowed) {
       if (!good) throw std::invalid_argument(what + " " + std::to_string(given) + ": allowed is " + allowed);
@@ -161,9 +173,8 @@ class SolverFor : public Solver {
 
   void certify(const Position& position, const std::string& text, AtomicFile& file, Bounds bounds, int leaf_empties,
                Budget& budget) {
-    search_.wait_for_hints(false);
+    const WithoutHints ordered_as_it_is(search_);
     const Verdict verdict = walk_->walk(position, bounds, budget);
-    search_.wait_for_hints(true);
     if (verdict == Verdict::kProved) {
       file.commit(certificate_file(info_.name, info_.scoring, text, bounds, leaf_empties, walk_->witnesses()));
       proven_.lower = bounds.lower, proven_.upper = bounds.upper;
@@ -190,10 +201,9 @@ class SolverFor : public Solver {
     const Bounds& proven = answer.bounds;
     const bool settled = proven.exact() || proven.lower >= window.upper || proven.upper <= window.lower;
     if (settled) {
-      search_.wait_for_hints(false);  // what the table still knows of the line needs none
+      const WithoutHints ordered_as_it_is(search_);  // what the table still knows of the line needs none
       for (const Move move : question.principal_variation(position, answer, budget))
         result.principal_variation.push_back(square(move));
-      search_.wait_for_hints(true);
     } else if (answer.move != kNoMove) {
       result.principal_variation.push_back(square(answer.move));
     }

@@ -1,13 +1,15 @@
 // What becomes of a solver whose search throws, as where memory ends: the error is told, and the next proof works.
-#include "engine/solver_for.h"
-
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <new>
+#include <string>
 #include <thread>
 
+#include "engine/solver_for.h"
 #include "tests/col.h"
 
 using namespace rlscout;
@@ -115,4 +117,14 @@ TEST_CASE("a failed job has no result, not that of the job before") {
   CHECK_THROWS_AS(it.solver.wait(60.0), std::bad_alloc);
   CHECK_THROWS_AS(it.solver.result(), std::bad_alloc);
   CHECK(it.solver.progress().seconds == 0.0);
+}
+
+TEST_CASE("positions wait for hints again after a certificate whose proof has thrown") {
+  Case it(1, 2);
+  const std::string path = std::string(P_tmpdir) + "/rlscout_solver_for_test." + std::to_string(::getpid());
+  failure = Failure::kAnywhere;
+  it.solver.start_certificate(it.position, "--------- X", path, {-1, -1}, 0, {});
+  CHECK_THROWS_AS(it.solver.wait(60.0), std::bad_alloc);
+  failure = Failure::kNone;
+  CHECK(it.solve().status == "wanted");
 }
