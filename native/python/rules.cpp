@@ -44,7 +44,12 @@ void bind_rules(nb::class_<Engine>& engine) {
              const std::size_t size = packed.size();
              return to_numpy(std::move(packed), {size});
            })
-      .def("validate", [](const Engine& e, In<std::uint64_t> positions) { e.validate(positions_of(e, positions)); })
+      .def("validate",
+           [](const Engine& e, In<std::uint64_t> positions) {
+             const Words words = positions_of(e, positions);
+             nb::gil_scoped_release release;
+             e.validate(words);
+           })
       .def("legal",
            [](const Engine& e, In<std::uint64_t> positions) {
              const Words words = positions_of(e, positions);
@@ -71,14 +76,20 @@ void bind_rules(nb::class_<Engine>& engine) {
              const Words words = positions_of(e, positions);
              const auto squares = one_per_position(moves, positions.shape(0), "moves");
              std::vector<std::uint64_t> next(words.size());
-             e.play(words, squares, next);
+             {
+               nb::gil_scoped_release release;
+               e.play(words, squares, next);
+             }
              return to_numpy(std::move(next), {positions.shape(0), positions.shape(1)});
            })
       .def("score",
            [](const Engine& e, In<std::uint64_t> positions) {
              const Words words = positions_of(e, positions);
              std::vector<std::int32_t> scores(positions.shape(0));
-             e.score(words, scores);
+             {
+               nb::gil_scoped_release release;
+               e.score(words, scores);
+             }
              return to_numpy(std::move(scores), {positions.shape(0)});
            })
       .def("transform",
