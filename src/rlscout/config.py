@@ -196,7 +196,9 @@ class SolveConfig:
 
     position: str = setting("", "text of the position to solve; empty: the start of the game")
     moves: str = setting("", "moves from the start to the position to solve, as e4c5...; not with `position`")
-    model: str = setting("best", "network that orders moves: best (the promoted one), none, or a file")
+    model: str = setting(
+        "best", "network that orders moves: best (the promoted one), the number of one, a file, or none"
+    )
     ordering: str = setting(
         "auto",
         "order of moves; auto: the network near the root, patterns (where a table comes with the game) or static order below",

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rlscout.network import PLANES, U64, Network, folded, load_network
-from rlscout.storage import holds_run, open_store
+from rlscout.models import named
+from rlscout.network import PLANES, U64, Network, folded
+from rlscout.storage import open_run
 
 if TYPE_CHECKING:
     import torch
@@ -27,19 +28,12 @@ MAX_BATCH = 65_536
 
 
 def load(model: str, data: Path | None, calibration: int = 512) -> tuple[Network, U64 | None]:
-    """The network of a file, or the `best` one of the run in `data`; and positions [B, 2W] of that run's newest samples, drawn
-    at random, None without `data`. ValueError where something is not there."""
+    """The network by its name (see `models.named`), of the run in `data` or of a file; and positions [B, 2W] of that run's newest
+    samples, drawn at random, None without `data`. ValueError where something is not there."""
     if data is None:
-        if model == "best":
-            raise ValueError("the best network of which run? name its folder by --data DIR")
-        return load_network(Path(model)), None
-    if not holds_run(data):
-        raise ValueError(f"no run in {data}: `rlscout run` makes one, `--data` names its folder")
-    with open_store(data) as store:
-        best = store.best_model()
-        if model == "best" and best == 0:
-            raise ValueError(f"no network of {data} was promoted yet")
-        network = load_network(store.weights(best) if model == "best" else Path(model), store.ping().game)
+        return named(model, None).network, None
+    with open_run(data) as store:
+        network = named(model, store, store.ping().game).network
         positions = store.read_samples(max(0, store.sample_counts().last_id - NEWEST), NEWEST).positions
     return network, np.random.default_rng(1).permutation(positions)[:calibration] if len(positions) else None
 

@@ -13,7 +13,7 @@ from rlscout import draw, ordering
 from rlscout.config import Config, document
 from rlscout.games import Game, game
 from rlscout.plot import Line, plot
-from rlscout.storage import Duel, Metric, Model, Store, holds_run, open_store
+from rlscout.storage import Duel, Metric, Model, Store, open_run
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -29,10 +29,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 def write_report(config: Config, path: Path) -> Path:
     """Writes the report of the run in the config's data folder to `path`. ValueError where there is no run."""
     folder = Path(config.data)
-    if not holds_run(folder):
-        raise ValueError(f"no run in {folder}: `rlscout run` makes one, `--data` names its folder")
     played = game(config.game, config.scoring)
-    with open_store(folder, played.name) as store:
+    with open_run(folder, played.name) as store:
         page = _page(config, played, store, _result(folder))
     part = path.with_suffix(".part")
     part.write_text(page, encoding="utf-8")

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from rlscout import draw
 from rlscout.games import Game, Position, game
 from rlscout.inference import Evaluator, make_evaluator
-from rlscout.network import load_network
-from rlscout.storage import SampleBatch, Store, open_store
+from rlscout.models import named_if_any
+from rlscout.storage import SampleBatch, Store, open_run
 
 
 def show(data: Path, sample: int | None, model: str) -> str:
     """The picture of one sample of the run in `data`. ValueError where there is none."""
-    if not data.exists():
-        raise ValueError(f"no run in {data}: `rlscout run` makes one, `--data` names its folder")
-    with open_store(data) as store:
+    with open_run(data) as store:
         played = game(store.ping().game)
         counts = store.sample_counts()
         if counts.last_id == 0:
@@ -32,12 +30,10 @@ def show(data: Path, sample: int | None, model: str) -> str:
 
 
 def _network(store: Store, played: Game, model: str) -> tuple[str, Evaluator | None]:
-    if model == "none" or (model == "best" and store.best_model() == 0):
+    found = named_if_any(model, store, played.name)
+    if found is None:
         return "no network", None
-    if model == "best":
-        best = store.best_model()
-        return f"model {best}", make_evaluator("auto", load_network(store.weights(best), played.name))
-    return Path(model).name, make_evaluator("auto", load_network(Path(model), played.name))
+    return Path(model).name if found.number < 0 else f"model {found.number}", make_evaluator("auto", found.network)
 
 
 def _picture(played: Game, batch: SampleBatch, name: str, evaluator: Evaluator | None) -> str:

@@ -182,12 +182,12 @@ def test_the_command_tells_what_each_source_gave(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["othello6", "--data", "nowhere"], "--data nowhere: no run there"),
+        (["othello6", "--data", "nowhere"], "no run in nowhere"),
         (["othello6", "--data", "empty"], "--data empty: the run has no samples"),
         (["othello8", "--data", "empty"], "--data empty: a run of othello6, not of othello8"),
-        (["othello6", "--data", "full", "--model", "best"], "--model best: the run has promoted no network yet"),
+        (["othello6", "--data", "full", "--model", "best"], "model best: no network was promoted yet"),
         (["othello6", "--data", "full", "--model", "7"], "model 7"),
-        (["othello6", "--data", "full", "--model", "last"], "--model last: allowed are best and the number"),
+        (["othello6", "--data", "full", "--model", "last"], "model last: no such file; allowed are best, the number"),
         (["othello6", "--data", "full", "--model", "1"], "this network plays othello4, not othello6"),
         (["othello6", "--data", "full", "--sources", "luck"], "source 'luck': allowed are outcome, search, network"),
         (
@@ -196,7 +196,10 @@ def test_the_command_tells_what_each_source_gave(capsys: pytest.CaptureFixture[s
         ),
         (["othello6", "--data", "full", "--sources", "none", "--model", "best"], "give both, or none of them"),
         (["othello6", "--data", "full", "--stored", "-1"], "--stored -1: 0 and more"),
-        (["othello6", "--model", "best"], "--model best is a network of the run in --data DIR"),
+        (
+            ["othello6", "--model", "best"],
+            "--model best corrects by what it makes of the positions of a run: give --data DIR too",
+        ),
         (["tictactoe", "--data", "full"], "no pattern tables"),
     ],
 )

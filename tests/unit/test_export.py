@@ -89,7 +89,7 @@ def test_the_best_network_of_a_run_with_its_samples(tmp_path: Path, capsys: pyte
     config = load_config("othello4", {"data": str(data), "selfplay.rollout_simulations": "8"}, environment={})
     with open_store(data, "othello4") as store:
         selfplay(config, store, "0", threading.Event(), total_games=4)
-        with pytest.raises(ValueError, match="no network of .* was promoted yet"):
+        with pytest.raises(ValueError, match="no network was promoted yet in .*none yet"):
             load("best", data)
         store.set_evaluation(store.add_model("a", NETWORK.to_bytes(), 0, 5, {}), "+")
     network, samples = load("best", data)

@@ -158,7 +158,7 @@ def strength(
     /,
     *,
     data: Path | None = None,
-    model: str = "best",
+    model: Annotated[str, Parameter(help="best or a number (of --data), a FILE, none.")] = "best",
     positions: Annotated[
         int | None,
         Parameter(
@@ -192,7 +192,7 @@ def ordering(
     /,
     *,
     data: Path | None = None,
-    model: str = "best",
+    model: Annotated[str, Parameter(help="best or a number (of --data), a FILE, none.")] = "best",
     ordering: Annotated[
         str,
         Parameter(help="Kinds, as static,network; random is one more. The first is what the others are compared with."),

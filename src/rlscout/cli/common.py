@@ -47,26 +47,12 @@ def config_of(name: str | None, settings: Sequence[str], **more: str) -> Config:
 
 
 def evaluator_of(played: Game, model: str, data: Path | None) -> Evaluator:
+    """Of a network by its name; the folder of its run is by default that of the game."""
     from rlscout.inference import make_evaluator
-    from rlscout.network import load_network
-    from rlscout.storage import open_store
+    from rlscout.models import named
 
-    if model == "none":
-        raise ValueError("--ordering network needs a network: --model FILE, or --model best with --data DIR")
-    if model != "best":
-        if not Path(model).is_file():
-            raise ValueError(f"--model {model}: no such file; allowed are a file, best and none")
-        return make_evaluator("auto", load_network(Path(model), played.name))
-    folder = data or Path("data") / folder_name(played)
-    if not folder.exists():
-        raise ValueError(f"--model best: no run in {folder}; name its folder by --data DIR")
-    with open_store(folder) as store:
-        if store.ping().game != played.name:
-            raise ValueError(f"--model best: {folder} holds a run of {store.ping().game}, not of {played.name}")
-        best = store.best_model()
-        if best == 0:
-            raise ValueError(f"--model best: no network of {folder} was promoted yet; --model none goes without")
-        return make_evaluator("auto", load_network(store.weights(best), played.name))
+    found = named(model, data or Path("data") / folder_name(played), played.name)
+    return make_evaluator("auto", found.network)
 
 
 def folder_name(played: Game) -> str:

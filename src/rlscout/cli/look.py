@@ -81,7 +81,9 @@ def show(
     *,
     data: Annotated[Path | None, Parameter(help="Folder of the run.")] = None,
     sample: Annotated[int | None, Parameter(help="Number of the sample; default: the newest.")] = None,
-    model: Annotated[str, Parameter(help="best, none, or a file: whose policy to put beside the visits.")] = "best",
+    model: Annotated[
+        str, Parameter(help="best, a number, a FILE or none: whose policy to put beside the visits.")
+    ] = "best",
     set_: Settings = (),
 ) -> int:
     """Draw a sample: the board, what the search visited, what the network thinks, side by side.
@@ -125,7 +127,9 @@ def config(name: ConfigName = None, /, *, set_: Settings = ()) -> int:
 
 
 def export(
-    model: Annotated[str, Parameter(help="A network file, or best: the best one of the run in --data.")] = "best",
+    model: Annotated[
+        str, Parameter(help="A network FILE, or best, or the number of one in the run of --data.")
+    ] = "best",
     /,
     *,
     to: Literal["onnx", "onnx-int8", "torchscript", "coreml"] = "onnx",

@@ -26,8 +26,10 @@ def solve(
     position: PositionText = None,
     file: Annotated[Path | None, Parameter(help="OBF file: a position a line, with its answers.")] = None,
     all_moves: Annotated[bool, Parameter(help="Prove the score of every legal move.", negative=())] = False,
-    model: Annotated[str, Parameter(help="Network that orders moves: a FILE, best (of --data) or none.")] = "none",
-    data: Annotated[Path | None, Parameter(help="Folder of a run, for --model best; default data/GAME.")] = None,
+    model: Annotated[
+        str, Parameter(help="Network that orders moves: best or a number (of --data), a FILE, none.")
+    ] = "none",
+    data: Annotated[Path | None, Parameter(help="Folder of the run of --model; default data/GAME.")] = None,
     ordering: Annotated[
         Literal["auto", "static", "patterns", "network", "network+patterns", "random"],
         Parameter(
@@ -68,6 +70,7 @@ def solve(
     """
     from rlscout import solving as job
     from rlscout.games import game as game_of
+    from rlscout.models import is_of_run
 
     for number, what in ((nodes, "--nodes"), (seconds, "--seconds")):
         if number is not None and not number >= 0:
@@ -84,8 +87,8 @@ def solve(
         raise ValueError(
             f"--leaf-empties {leaf_empties}: 0 to {MOST_LEAF_EMPTIES} is allowed, as the checkers take no more"
         )
-    if data is not None and model != "best":
-        raise ValueError("--data is where --model best is looked for: give that too")
+    if data is not None and not is_of_run(model):
+        raise ValueError("--data is where --model best, or its number, is looked for: give that too")
     if certificate is not None:
         _check_place(certificate)
     played = game_of(game, scoring)
@@ -98,6 +101,8 @@ def solve(
         raise ValueError(
             f"--patterns {patterns} orders nothing with --ordering {ordering}: allowed are auto, patterns, network+patterns"
         )
+    if by_network and model == "none":
+        raise ValueError(f"--ordering {ordering} needs a network: --model FILE, or --model best with --data DIR")
     evaluator = evaluator_of(played, model, data) if by_network else None
     options = job.SolveOptions(ordering, hint_ply, table_mb=table_mb, threads=threads, seed=seed, patterns=patterns)
     proof, limits = (

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from rlscout.book import Book
     from rlscout.experience import Experience, SourceError
     from rlscout.games import Game, Position
-    from rlscout.network import Network
     from rlscout.solving import Solution
-    from rlscout.storage import Store
 
 
 def book(
@@ -119,7 +117,7 @@ def train_patterns(
     threads: Annotated[int, Parameter(help="For the labels; the table does not depend on it.")] = 1,
     data: Annotated[Path | None, Parameter(help="Folder of a run, whose stored positions join in.")] = None,
     model: Annotated[
-        str | None, Parameter(help="Its network that scores come from too: best, or the number of one.")
+        str | None, Parameter(help="Network that scores come from too: best or a number (of --data), or a FILE.")
     ] = None,
     sources: Annotated[
         str | None,
@@ -152,7 +150,7 @@ def train_patterns(
         most = samples // 2 if stored is None else stored
         experience, about = _experience_of(played, data, model, names, most, seed)
     elif model is not None:
-        raise ValueError(f"--model {model} is a network of the run in --data DIR: give that too")
+        raise ValueError(f"--model {model} corrects by what it makes of the positions of a run: give --data DIR too")
 
     def show(error: tables.StageError) -> None:
         print(
@@ -186,37 +184,25 @@ def _experience_of(
     """What the run in a folder knows, and the same in words."""
     from rlscout.experience import Experience, seen
     from rlscout.inference import make_evaluator
+    from rlscout.models import named
     from rlscout.patterns import board_of
-    from rlscout.storage import holds_run, open_store
+    from rlscout.storage import open_run
 
     if most < 0:
         raise ValueError(f"--stored {most}: 0 and more is allowed")
-    if not holds_run(data):
-        raise ValueError(f"--data {data}: no run there; `rlscout run` makes one")
-    with open_store(data) as store:
+    with open_run(data) as store:
         of_run = store.ping().game
         if board_of(of_run) != board_of(played.name):
             raise ValueError(f"--data {data}: a run of {of_run}, not of {played.name}")
         counts = store.sample_counts()
         if counts.kept == 0:
             raise ValueError(f"--data {data}: the run has no samples")
-        network = None if model is None else _network_of(store, model)
+        network = None if model is None else named(model, store).network
         found = seen(store, played.engine, lambda read: _tell(f"{read:,} samples read"))
     evaluator = None if network is None else make_evaluator("auto", network, batch=4096)
     experience = Experience(played.engine, found, evaluator, sources, most=most, seed=seed, on_error=_tell_source)
     step = f", network of step {network.header.step}" if network is not None else ""
     return experience, f"{of_run}: {counts.kept} samples{step}; scores from: {', '.join(sources) or 'none of it'}"
-
-
-def _network_of(store: Store, model: str) -> Network:
-    from rlscout.network import load_network
-
-    if model != "best" and not model.isdecimal():
-        raise ValueError(f"--model {model}: allowed are best and the number of a network of the run")
-    number = store.best_model() if model == "best" else int(model)
-    if number == 0:
-        raise ValueError(f"--model {model}: the run has promoted no network yet, and 0 stands for none")
-    return load_network(store.weights(number), store.ping().game)
 
 
 def _tell_source(error: SourceError) -> None:

@@ -192,19 +192,14 @@ def _digest(asked: Position, settings: SolveConfig) -> str:
 def _network(config: Config, store: Store, played: Game) -> tuple[int, Evaluator | None]:
     """The network that orders moves and its model; (0, None) where there is none."""
     from rlscout.inference import make_evaluator
-    from rlscout.network import load_network
+    from rlscout.models import named_if_any
 
-    if config.solve.model == "none":
+    found = named_if_any(config.solve.model, store, played.name)
+    if found is None:
         return 0, None
-    if config.solve.model == "best":
-        model = store.best_model()
-        if model == 0:
-            return 0, None
-        network = load_network(store.weights(model), played.name)
-    else:
-        model, network = -1, load_network(Path(config.solve.model), played.name)
     search = config.search
-    return model, make_evaluator(search.backend, network, device_of(search.device, 0), search.network_threads)
+    network, device = found.network, device_of(search.device, 0)
+    return found.number, make_evaluator(search.backend, network, device, search.network_threads)
 
 
 def _claim(solution: Solution) -> Claim:

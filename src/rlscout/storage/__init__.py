@@ -274,6 +274,13 @@ def holds_run(folder: Path) -> bool:
     return (folder / DATABASE).is_file()
 
 
+def open_run(folder: Path, game: str | None = None) -> Store:
+    """Opens the database of the run in a folder of this machine. ValueError where there is none, or one of another game."""
+    if not holds_run(folder):
+        raise ValueError(f"no run in {folder}: `rlscout run` makes one, --data names its folder")
+    return open_store(folder, game)
+
+
 def open_store(
     where: str | Path,
     game: str | None = None,
