@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from rlscout.files import write_whole
 from rlscout.games import Game, Position, game
 from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
 
@@ -46,7 +47,7 @@ class Book:
         lines += [
             f"{position.text}; {score:+d}" for position, score in zip(self.positions, self.scores.values(), strict=True)
         ]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_whole(path, "\n".join(lines) + "\n")
 
     @classmethod
     def read(cls, played: Game, path: Path) -> Book:

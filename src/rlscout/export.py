@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rlscout.files import write_whole
 from rlscout.models import named
 from rlscout.network import PLANES, U64, Network, folded
 from rlscout.storage import open_run
@@ -49,13 +50,13 @@ def export(network: Network, to: str, out: Path, calibration: U64 | None = None)
 def _onnx(network: Network, out: Path, calibration: U64 | None) -> None:
     from rlscout.inference.graph import graph
 
-    out.write_bytes(graph(network))
+    write_whole(out, graph(network))
 
 
 def _onnx_int8(network: Network, out: Path, calibration: U64 | None) -> None:
     from rlscout.inference.onnx import quantised
 
-    out.write_bytes(quantised(network, calibration))
+    write_whole(out, quantised(network, calibration))
 
 
 def _torchscript(network: Network, out: Path, calibration: U64 | None) -> None:

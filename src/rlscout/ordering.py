@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rlscout.files import write_whole
 from rlscout.games import Game, Position
 from rlscout.plot import Line, plot
 from rlscout.solving import ORDERINGS, Limits, Solution, SolveOptions, best_ordering, solve
@@ -144,7 +145,7 @@ class Grid:
 
     def save(self, folder: Path) -> Path:
         path = folder / FILE
-        path.write_text(self.json(), encoding="utf-8")
+        write_whole(path, self.json())
         return path
 
 

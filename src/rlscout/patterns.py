@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -33,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout.experience import Experience, SourceError
+from rlscout.files import write_whole
 from rlscout.games import Game, game
 from rlscout.positions import distinct, not_among, stones
 
@@ -99,8 +101,9 @@ class PatternTable:
     def save(self, path: Path) -> None:
         about = {"game": self.game, "options": asdict(self.options), "errors": [asdict(e) for e in self.errors]}
         about["sources"] = [asdict(e) for e in self.sources]
-        with path.open("wb") as file:
-            np.savez_compressed(file, score=self.score, cost=self.cost, about=np.array(json.dumps(about)))
+        file = BytesIO()
+        np.savez_compressed(file, score=self.score, cost=self.cost, about=np.array(json.dumps(about)))
+        write_whole(path, file.getvalue())
 
     @classmethod
     def read(cls, path: Path, name: str | None = None) -> PatternTable:

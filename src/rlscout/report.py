@@ -11,6 +11,7 @@ from typing import Any
 
 from rlscout import draw, ordering
 from rlscout.config import Config, document
+from rlscout.files import write_whole
 from rlscout.games import Game, game
 from rlscout.plot import Line, plot
 from rlscout.storage import Duel, Metric, Model, Store, open_run
@@ -32,9 +33,7 @@ def write_report(config: Config, path: Path) -> Path:
     played = game(config.game, config.scoring)
     with open_run(folder, played.name) as store:
         page = _page(config, played, store, _result(folder))
-    part = path.with_suffix(".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, page)
     return path
 
 

@@ -128,6 +128,7 @@ def evaluation(
     from rlscout import bench_eval as job
     from rlscout.inference import available
 
+    _check_places(csv, plot)
     names = available() if backend == "all" else backend.split(",")
     both = {"with": [True], "without": [False], "both": [True, False]}[biases]
     sizes = (job.numbers(blocks), job.numbers(channels), both, job.numbers(batch))
@@ -139,6 +140,14 @@ def evaluation(
         if path is not None:
             path.write_text(write(rows), encoding="utf-8")
     return OK
+
+
+def _check_places(csv: Path | None, plot: Path | None) -> None:
+    from rlscout.files import check_place
+
+    for path, option in ((csv, "--csv"), (plot, "--plot")):
+        if path is not None:
+            check_place(path, option)
 
 
 def _of_run(
@@ -222,6 +231,7 @@ def ordering(
     from rlscout.plot import stacked
     from rlscout.storage import holds_run
 
+    _check_places(csv, plot)
     config, played, evaluator = _of_run(name, data, model, set_)
     if positions:
         low, high = job.empties_for(played, low, high)

@@ -69,6 +69,7 @@ def solve(
       rlscout solve othello8 --moves f5d6c3 --seconds 3600 --state f5d6c3.table    again and again, until it is proven
     """
     from rlscout import solving as job
+    from rlscout.files import check_place
     from rlscout.games import game as game_of
     from rlscout.models import is_of_run
 
@@ -90,7 +91,7 @@ def solve(
     if data is not None and not is_of_run(model):
         raise ValueError("--data is where --model best, or its number, is looked for: give that too")
     if certificate is not None:
-        _check_place(certificate)
+        check_place(certificate, "--certificate")
     played = game_of(game, scoring)
     by_network = ordering.startswith("network") or (ordering == "auto" and model != "none")
     if model != "none" and not by_network:
@@ -128,18 +129,6 @@ def _of_another(proof: Proof, asked: Position) -> str:
     if not proof.question or proof.game.position(proof.question).key == asked.key:
         return ""
     return f" on another position, {proof.question}; what is known from there helps as far as it is met again"
-
-
-def _check_place(path: Path) -> None:
-    """A place that cannot be written is told before hours of work, not after."""
-    if path.is_dir():
-        raise ValueError(f"--certificate {path}: a folder; the name of a file is wanted")
-    probe = path.with_name(path.name + ".part")
-    try:
-        probe.open("ab").close()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f"--certificate {path} cannot be written: {error.strerror}") from None
 
 
 def _print_solution(solution: Solution, as_json: bool) -> None:

@@ -70,8 +70,10 @@ def _tell_of_opening(found: Book, asked: Position, as_json: bool) -> int:
 
 def _make_book(played: Game, path: Path, plies: int, threads: int, table_mb: int) -> int:
     from rlscout import book as openings
+    from rlscout.files import check_place
     from rlscout.solving import SolveOptions
 
+    check_place(path, "--make")
     options = SolveOptions(table_mb=table_mb, threads=threads)
     about = (
         f"{played.name} ({played.scoring}): exact scores for the side to move of every position after up to {plies} plies,\n"
@@ -137,10 +139,12 @@ def train_patterns(
     network correct it, by as much as they are found to help on positions that are solved for it. What each is worth is printed:
     the labels get better, the tables did not where it was measured (benchmarks/othello6.md)."""
     from rlscout import patterns as tables
+    from rlscout.files import check_place
     from rlscout.games import game as game_of
 
     played = game_of(game)
     tables.shape_of(played)
+    check_place(out, "--out")
     experience, about = None, ""
     if data is not None:
         asked = sources or ("none" if model is None else "outcome,search,network")

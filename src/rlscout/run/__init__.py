@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 from contextlib import suppress
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rlscout.config import Config, document
+from rlscout.files import write_whole
 from rlscout.games import Game, Position, game
 from rlscout.process import Every, log_to, only_one, stop_on_signals
 from rlscout.run.overview import Overview
@@ -59,12 +59,7 @@ class RunState:
 
     def save(self, folder: Path) -> None:
         """At once or not at all."""
-        part = folder / "run.json.part"
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / "run.json")
+        write_whole(folder / "run.json", json.dumps(asdict(self), indent=1))
 
 
 def run(config: Config) -> int:
@@ -164,7 +159,7 @@ class Session:
         self.status = Status(f"rlscout {config.game}")
         self.usage = Usage()
         settings = folder / "config.toml"
-        settings.write_text(document(config), encoding="utf-8")
+        write_whole(settings, document(config))
         self.settings = str(settings)
         self.address = config.server.address if config.server.address != "auto" else f"tcp://127.0.0.1:{free_port()}"
         keys = ["--keys", config.server.keys] if config.server.keys else []

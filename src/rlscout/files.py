@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all, whatever ends this process or the machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Puts a file into its place once the disk has it; until then what was there stays. Behind a link, the file that it names."""
+    data = content.encode() if isinstance(content, str) else content
+    place = path.resolve()
+    if place.exists() and not place.is_file():  # a pipe or a device; of a folder the system says what is wrong
+        place.write_bytes(data)
+        return
+    part = _part(place)
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(place)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _keep_name(place)
+
+
+def check_place(path: Path, what: str) -> None:
+    """ValueError where a file can't be written: told before hours of work, not after. `what` names the option."""
+    if path.is_dir():
+        raise ValueError(f"{what} {path}: a folder; the name of a file is wanted")
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        return
+    part = _part(place)
+    try:
+        part.open("ab").close()
+        part.unlink()
+    except OSError as error:
+        raise ValueError(f"{what} {path} cannot be written: {error.strerror}") from None
+
+
+def _part(place: Path) -> Path:
+    return place.with_name(place.name + ".part")
+
+
+def _keep_name(place: Path) -> None:
+    """A file survives a power loss by its data, and by its name in the folder."""
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
