@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -191,7 +192,12 @@ class EngineFor : public Engine {
   }
 
   std::unique_ptr<Solver> solver(const SolverOptions& options) const override {
-    return std::make_unique<SolverFor<G>>(game_, info_, options);
+    try {
+      return std::make_unique<SolverFor<G>>(game_, info_, options);
+    } catch (const std::bad_alloc&) {
+      throw std::invalid_argument("table_mb " + std::to_string(options.table_mb) +
+                                  ": the system has not so much memory");
+    }
   }
 
   std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const override {

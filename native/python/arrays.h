@@ -10,10 +10,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -72,13 +74,24 @@ std::span<const T> one_per_position(const In<T>& values, std::size_t positions, 
 // What one option of a dictionary does; raises where the value is none for it.
 using Option = std::function<void(const std::string& name, nb::handle value)>;
 
+// What a variable takes, in words.
+template <class T>
+std::string kind_of() {
+  if constexpr (std::is_same_v<T, bool>) return "True or False";
+  if constexpr (std::is_integral_v<T>)
+    return "a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+           std::to_string(std::numeric_limits<T>::max());
+  if constexpr (std::is_floating_point_v<T>) return "a number";
+  return std::is_same_v<T, std::string> ? "text" : "a list of texts";
+}
+
 // Sets a variable, to a value of its type.
 template <class T>
 Option into(T& variable) {
   return [&variable](const std::string& name, nb::handle value) {
     if (!nb::try_cast(value, variable))
-      throw std::invalid_argument("option " + name + ": " + nb::cast<std::string>(nb::repr(value)) +
-                                  " is not of the option's type");
+      throw std::invalid_argument("option " + name + ": " + nb::cast<std::string>(nb::repr(value)) + "; " +
+                                  kind_of<T>() + " is allowed");
   };
 }
 

@@ -160,7 +160,7 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["slove", "othello6"], 'Unknown command "slove". Did you mean "solve"?'),
         (["solve", "othello6", "--node", "3"], "Did you mean --nodes?"),
         (["solve", "othello6", "--nodes", "many"], 'unable to convert "many" into int'),
-        (["solve", "othello6", "--nodes", "-1"], "--nodes -1: zero or more"),
+        (["solve", "othello6", "--nodes", "-1"], 'Invalid value "-1" for --nodes. 0 and more are allowed.'),
         (["solve", "othelo6"], "unknown game 'othelo6'; did you mean 'othello6'?"),
         (["solve", "othello6", "--moves", "a1"], "illegal move a1"),
         (["solve", "othello6", "--position", "XO"], "position 'XO'"),
@@ -171,8 +171,15 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["solve", "othello6", "--model", "missing.safetensors"], "missing.safetensors: no such file"),
         (["solve", "othello6", "--model", "best", "--data", "nowhere"], "no run in nowhere"),
         (["solve", "othello6", "--ordering", "statc"], 'Did you mean "static"?'),
-        (["solve", "othello6", "--threads", "0"], "threads"),
-        (["solve", "othello6", "--table-mb", "0"], "table_mb"),
+        (["solve", "othello6", "--threads", "0"], '"0" for --threads. 1 and more are allowed.'),
+        (["solve", "othello6", "--threads", "257"], "threads 257: allowed is 1 to 256"),
+        (["solve", "othello6", "--table-mb", "2000000"], "table_mb 2000000: allowed is 1 to 1048576"),
+        (["solve", "othello4", "--hint-ply", "-1"], '"-1" for --hint-ply'),
+        (["solve", "othello4", "--seed", "-1"], '"-1" for --seed'),
+        (
+            ["solve", "othello4", "--seed", str(2**64)],
+            "option seed: 18446744073709551616; a whole number from 0 to 18446744073709551615 is allowed",
+        ),
         (["solve", "othello6", "--all-moves", "--certificate", "x.cert"], "--certificate is of one position"),
         (
             ["solve", "othello8", "--certificate", "no/where.cert"],
@@ -181,13 +188,13 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["solve", "othello8", "--certificate", "DATA"], "a folder; the name of a file is wanted"),
         (["solve", "othello8", "--leaf-empties", "9"], "--leaf-empties is of a certificate"),
         (["solve", "othello4", "--certificate", "x.cert", "--leaf-empties", "17"], "--leaf-empties 17: 0 to 16"),
-        (["solve", "othello8", "--seconds", "nan"], "--seconds nan: zero or more"),
+        (["solve", "othello8", "--seconds", "nan"], '"nan" for --seconds. 0 and more are allowed'),
         (
             ["solve", "othello8", "--model", "x", "--ordering", "static"],
             "--model x orders nothing with --ordering static: allowed are auto, network, network+patterns",
         ),
         (["solve", "mnk:20,20,5"], "mnk:20,20,5"),
-        (["perft", "othello6", "-1"], "depth -1"),
+        (["perft", "othello6", "-1"], '"-1" for DEPTH. 0 and more are allowed.'),
         (["patterns", "train", "othello4", "--out", "DATA/x.npz"], "allowed are boards with 27 and more, as othello6"),
         (["bench", "ordering", "tictactoe", "--model", "none", "--low", "7", "--high", "3"], "7 to 3 empty squares"),
         (["bench", "strength", "--model", "none", "--set", "game=mnk:2,2,2"], "no position has a losing choice"),
@@ -199,6 +206,15 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["report", "--data", "nowhere"], "no run in nowhere"),
         (["serve", "tictactoe", "--address", "tcp://0.0.0.0:5999", "--data", "DATA"], "CURVE keys"),
         (["selfplay", "tictactoe", "--server", "tcp://192.0.2.1:5999"], "CURVE keys"),
+        (["selfplay", "tictactoe", "--server", "attic"], "--server attic: tcp://HOST:PORT is allowed"),
+        (["selfplay", "tictactoe", "--games", "-1"], '"-1" for --games'),
+        (["book", "othello6", "--make", "DATA/x.book", "--plies", "-1"], '"-1" for --plies'),
+        (["bench", "selfplay", "--games", "0"], '"0" for --games. 1 and more are allowed.'),
+        (["bench", "selfplay", "--searches", "0"], '"0" for --searches'),
+        (["bench", "eval", "--threads", "0"], '"0" for --threads'),
+        (["bench", "mcts", "--seconds", "nan"], '"nan" for --seconds'),
+        (["bench", "ordering", "othello4", "--model", "none", "--low", "-1"], '"-1" for --low'),
+        (["patterns", "train", "othello6", "--out", "DATA/x.npz", "--clamp", "-1"], '"-1.0" for --clamp. 1 and more'),
     ],
 )
 def test_bad_input_is_one_clear_line(
@@ -215,6 +231,28 @@ def test_bad_input_is_one_clear_line(
     assert message in err
     assert err.startswith("rlscout: ")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (KeyboardInterrupt(), 130, "rlscout: stopped\n"),
+        (MemoryError("std::bad_alloc"), 2, "rlscout: no more memory\n"),
+        (MemoryError("the trees fill 9 MiB"), 2, "rlscout: no more memory: the trees fill 9 MiB\n"),
+    ],
+)
+def test_what_ends_a_command_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: int,
+    message: str,
+) -> None:
+    def ends(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr("rlscout.games.game", ends)
+    assert run(capsys, "perft", "othello4", "1") == (status, "", message)
 
 
 def test_a_folder_is_served_once_at_a_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

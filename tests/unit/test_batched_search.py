@@ -363,7 +363,7 @@ def test_zero_weights_are_the_uniform_prior() -> None:
         ({"noise_weight": 1.5}, "noise_weight 1.5: allowed is 0 to 1"),
         ({"temperature": float("nan")}, "temperature nan: allowed is 0.01 to 100"),
         ({"simulation": 3}, "unknown search option 'simulation'"),
-        ({"games": "many"}, "option games: 'many' is not of the option's type"),
+        ({"games": "many"}, "option games: 'many'; a whole number from -2147483648 to 2147483647 is allowed"),
         ({"mode": "duel", "players": ["network"] * 2, "total_games": 3}, "must be even"),
     ],
 )

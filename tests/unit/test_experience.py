@@ -195,7 +195,7 @@ def test_the_command_tells_what_each_source_gave(capsys: pytest.CaptureFixture[s
             "--model names the network of --sources network",
         ),
         (["othello6", "--data", "full", "--sources", "none", "--model", "best"], "give both, or none of them"),
-        (["othello6", "--data", "full", "--stored", "-1"], "--stored -1: 0 and more"),
+        (["othello6", "--data", "full", "--stored", "-1"], '"-1" for --stored. 0 and more are allowed'),
         (
             ["othello6", "--model", "best"],
             "--model best corrects by what it makes of the positions of a run: give --data DIR too",

@@ -35,6 +35,7 @@ app = App(
     version=_version,
     version_flags=["--version"],
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # status_of tells it
     help="""Learn a board game by self-play, then solve it, with a proof that others can check.
 
 Start here:

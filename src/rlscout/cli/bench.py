@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from rlscout.cli.common import OK, ConfigName, Settings, config_of, evaluator_of
+from rlscout.cli.common import OK, ConfigName, NotNegative, Positive, Seconds, Settings, config_of, evaluator_of
 
 if TYPE_CHECKING:
     from rlscout.config import Config
@@ -46,10 +46,10 @@ def mcts(
     *,
     game: str = "othello8",
     network: Annotated[Literal["rollout", "fake"], Parameter(help="Random rollouts, or answers at once.")] = "fake",
-    sims: Annotated[int, Parameter(help="Simulations a move.")] = 800,
-    games: Annotated[int, Parameter(help="Games in flight.")] = 64,
-    threads: int = 1,
-    seconds: float = 5.0,
+    sims: Annotated[Positive, Parameter(help="Simulations a move.")] = 800,
+    games: Annotated[Positive, Parameter(help="Games in flight.")] = 64,
+    threads: Positive = 1,
+    seconds: Seconds = 5.0,
     symmetries: bool = True,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -66,11 +66,11 @@ def selfplay_speed(
     *,
     game: str = "othello8",
     network: Annotated[str, Parameter(help="rollout, fake, BLOCKSxCHANNELS (random weights) or a FILE.")] = "2x64",
-    sims: Annotated[int, Parameter(help="Simulations a move.")] = 800,
-    games: Annotated[int, Parameter(help="Games in flight.")] = 64,
-    threads: Annotated[int, Parameter(help="Of each search, and of the evaluator.")] = 1,
-    searches: Annotated[int, Parameter(help="With 2, one searches while the other is evaluated.")] = 1,
-    seconds: float = 5.0,
+    sims: Annotated[Positive, Parameter(help="Simulations a move.")] = 800,
+    games: Annotated[Positive, Parameter(help="Games in flight.")] = 64,
+    threads: Annotated[Positive, Parameter(help="Of each search, and of the evaluator.")] = 1,
+    searches: Annotated[Positive, Parameter(help="With 2, one searches while the other is evaluated.")] = 1,
+    seconds: Seconds = 5.0,
     backend: str = "auto",
     device: str = "auto",
     cache: Annotated[
@@ -110,12 +110,12 @@ def evaluation(
     game: str = "othello8",
     backend: Annotated[str, Parameter(help="Names, as onnx,openvino-int8; all: what runs here.")] = "all",
     device: str = "auto",
-    threads: int = 1,
+    threads: Positive = 1,
     blocks: str = "2",
     channels: str = "64",
     biases: Annotated[Literal["with", "without", "both"], Parameter(help="Of convolutions and dense layers.")] = "with",
     batch: Annotated[str, Parameter(help="Numbers, as 1,64,256, or doublings, as 1..4096.")] = "1,16,256,4096",
-    seconds: Annotated[float, Parameter(help="For each row, at least.")] = 0.5,
+    seconds: Annotated[Seconds, Parameter(help="For each row, at least.")] = 0.5,
     csv: Annotated[Path | None, Parameter(help="Write the table.")] = None,
     plot: Annotated[Path | None, Parameter(help="Write the curves (SVG).")] = None,
     json: Annotated[bool, Parameter(help="One JSON object a row.", negative=())] = False,
@@ -169,18 +169,18 @@ def strength(
     data: Path | None = None,
     model: Annotated[str, Parameter(help="best or a number (of --data), a FILE, none.")] = "best",
     positions: Annotated[
-        int | None,
+        NotNegative | None,
         Parameter(
             help="Default: 200; 0, and without --empties the default of games that begin with at most 12 empty squares: every one that"
             " can be reached (othello4: 4131)."
         ),
     ] = None,
     empties: Annotated[
-        int | None,
+        NotNegative | None,
         Parameter(help="Empty squares of the random ones; default: 14, on a small board half of those at the start."),
     ] = None,
-    simulations: int = 200,
-    seed: int = 1,
+    simulations: Positive = 200,
+    seed: NotNegative = 1,
     json: Annotated[bool, Parameter(negative=())] = False,
     set_: Settings = (),
 ) -> int:
@@ -207,11 +207,15 @@ def ordering(
         Parameter(help="Kinds, as static,network; random is one more. The first is what the others are compared with."),
     ] = "static,patterns,network,network+patterns",
     hint_ply: Annotated[str, Parameter(help="The network orders down to these plies, a row each.")] = "2,4,6,8",
-    positions: Annotated[int, Parameter(help="Random ones; 0: the position that the run solves.")] = 10,
-    low: Annotated[int | None, Parameter(help="Fewest empty squares; default: 16, fewer on a small board.")] = None,
-    high: Annotated[int | None, Parameter(help="Most empty squares; default: 20, fewer on a small board.")] = None,
-    nodes: Annotated[int | None, Parameter(help="Limit on the nodes of each proof.")] = None,
-    seed: int = 1,
+    positions: Annotated[NotNegative, Parameter(help="Random ones; 0: the position that the run solves.")] = 10,
+    low: Annotated[
+        NotNegative | None, Parameter(help="Fewest empty squares; default: 16, fewer on a small board.")
+    ] = None,
+    high: Annotated[
+        NotNegative | None, Parameter(help="Most empty squares; default: 20, fewer on a small board.")
+    ] = None,
+    nodes: Annotated[NotNegative | None, Parameter(help="Limit on the nodes of each proof.")] = None,
+    seed: NotNegative = 1,
     csv: Annotated[Path | None, Parameter(help="Write all of it by ply.")] = None,
     plot: Annotated[Path | None, Parameter(help="Write the curves by ply (SVG).")] = None,
     json: Annotated[bool, Parameter(negative=())] = False,

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import CycloptsError, Parameter
 
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
 PROGRESS_SECONDS = 3.0
+
+
+def at_least(least: float) -> Parameter:
+    """For a number that may not be less, nor none at all (nan)."""
+
+    def check(kind: Any, number: float | None) -> None:
+        if number is not None and not number >= least:
+            raise ValueError(f"{least:g} and more are allowed.")
+
+    return Parameter(validator=check)
+
+
+NotNegative = Annotated[int, at_least(0)]
+Positive = Annotated[int, at_least(1)]
+Seconds = Annotated[float, at_least(0)]
 
 Settings = Annotated[
     tuple[str, ...],
@@ -89,6 +104,10 @@ def status_of(command: Callable[[], object]) -> int:
         return BAD_INPUT
     except (CycloptsError, ValueError, ImportError) as error:
         print(f"rlscout: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except MemoryError as error:
+        what = "" if str(error) in ("", "std::bad_alloc") else f": {error}"
+        print(f"rlscout: no more memory{what}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("rlscout: stopped", file=sys.stderr)

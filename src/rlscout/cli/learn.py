@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from rlscout.cli.common import OK, ConfigName, Server, Settings, Supervised, config_of, status_of
+from rlscout.cli.common import OK, ConfigName, NotNegative, Server, Settings, Supervised, config_of, status_of
 
 if TYPE_CHECKING:
     from rlscout.ranks import Place
@@ -84,7 +84,7 @@ def selfplay(
     server: Server = None,
     keys: Path | None = None,
     worker: Annotated[str, Parameter(help="A name no other self-play of this run has at the same time.")] = "0",
-    games: Annotated[int, Parameter(help="Stop once so many games, or a few more, are played; 0: never.")] = 0,
+    games: Annotated[NotNegative, Parameter(help="Stop once so many games, or a few more, are played; 0: never.")] = 0,
     set_: Settings = (),
     supervised: Supervised = False,
 ) -> int:
@@ -147,6 +147,8 @@ def _job(
     from rlscout.process import log_to, stop_on_signals, stop_with_parent
     from rlscout.storage import open_store
 
+    if server is not None and "://" not in server:
+        raise ValueError(f"--server {server}: tcp://HOST:PORT is allowed")
     config = config_of(name, settings)
     played = game(config.game, config.scoring)
     stopping = stop_on_signals()

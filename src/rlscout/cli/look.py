@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from rlscout.cli.common import OK, PROGRESS_SECONDS, ConfigName, PositionText, Settings, config_of, folder_name
+from rlscout.cli.common import (
+    OK,
+    PROGRESS_SECONDS,
+    ConfigName,
+    NotNegative,
+    PositionText,
+    Settings,
+    config_of,
+    folder_name,
+)
 
 if TYPE_CHECKING:
     from rlscout.games import Position
@@ -35,7 +44,7 @@ def games() -> int:
     return OK
 
 
-def perft(game: str, depth: int, /, *, moves: str = "", position: PositionText = None) -> int:
+def perft(game: str, depth: NotNegative, /, *, moves: str = "", position: PositionText = None) -> int:
     """Count the positions at a depth, for comparing rules. A pass is a ply; a finished game is one leaf.
 
     Try:
@@ -47,8 +56,6 @@ def perft(game: str, depth: int, /, *, moves: str = "", position: PositionText =
 
     played = game_of(game)
     start = played.position(position) if position is not None else played.play(moves)
-    if depth < 0:
-        raise ValueError(f"depth {depth}: zero or more is allowed")
     for ply in range(depth + 1):
         begin = time.monotonic()
         count = _perft(start, ply)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from rlscout.cli.common import LIMIT, OK, REFUSED, PositionText, evaluator_of, tell_progress
+from rlscout.cli.common import (
+    LIMIT,
+    OK,
+    REFUSED,
+    NotNegative,
+    PositionText,
+    Positive,
+    Seconds,
+    evaluator_of,
+    tell_progress,
+)
 
 if TYPE_CHECKING:
     from rlscout.games import Position
@@ -45,12 +55,12 @@ def solve(
     leaf_empties: Annotated[
         int | None, Parameter(help="Leave positions with so few empty squares to the checker.")
     ] = None,
-    nodes: Annotated[int | None, Parameter(help="Limit on nodes.")] = None,
-    seconds: Annotated[float | None, Parameter(help="Limit on time.")] = None,
-    table_mb: Annotated[int, Parameter(help="Memory of the transposition table.")] = 256,
-    threads: Annotated[int, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
-    hint_ply: Annotated[int, Parameter(help="The network orders down to this ply below the root.")] = 4,
-    seed: Annotated[int, Parameter(help="Of --ordering random.")] = 1,
+    nodes: Annotated[NotNegative | None, Parameter(help="Limit on nodes.")] = None,
+    seconds: Annotated[Seconds | None, Parameter(help="Limit on time.")] = None,
+    table_mb: Annotated[Positive, Parameter(help="Memory of the transposition table.")] = 256,
+    threads: Annotated[Positive, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
+    hint_ply: Annotated[NotNegative, Parameter(help="The network orders down to this ply below the root.")] = 4,
+    seed: Annotated[NotNegative, Parameter(help="Of --ordering random.")] = 1,
     state: Annotated[
         Path | None, Parameter(help="Keep what is proven in this file, to go on from after a limit, Ctrl-C or a crash.")
     ] = None,
@@ -73,9 +83,6 @@ def solve(
     from rlscout.games import game as game_of
     from rlscout.models import is_of_run
 
-    for number, what in ((nodes, "--nodes"), (seconds, "--seconds")):
-        if number is not None and not number >= 0:
-            raise ValueError(f"{what} {number:g}: zero or more is allowed")
     if sum(given is not None for given in (moves, position, file)) > 1:
         raise ValueError("--moves, --position and --file exclude each other: give one of them")
     if state is not None and file is not None:

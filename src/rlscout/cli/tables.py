@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from rlscout.cli.common import LIMIT, OK, PositionText
+from rlscout.cli.common import LIMIT, OK, NotNegative, PositionText, Positive, at_least
 
 if TYPE_CHECKING:
     from rlscout.book import Book
@@ -26,9 +26,9 @@ def book(
     position: PositionText = None,
     json: Annotated[bool, Parameter(help="One JSON object.", negative=())] = False,
     make: Annotated[Path | None, Parameter(help="Prove a book anew and write it to this FILE.")] = None,
-    plies: Annotated[int, Parameter(help="Of the book to make.")] = 4,
-    threads: Annotated[int, Parameter(help="Of the proofs of the book to make.")] = 1,
-    table_mb: Annotated[int, Parameter(help="Memory of their transposition table.")] = 256,
+    plies: Annotated[NotNegative, Parameter(help="Of the book to make.")] = 4,
+    threads: Annotated[Positive, Parameter(help="Of the proofs of the book to make.")] = 1,
+    table_mb: Annotated[Positive, Parameter(help="Memory of their transposition table.")] = 256,
 ) -> int:
     """The exact score of an opening, at once, from the book that comes with the game; or make such a book.
 
@@ -109,14 +109,16 @@ def train_patterns(
     *,
     out: Annotated[Path, Parameter(help="Where the table goes.")],
     samples: Annotated[int, Parameter(help="Positions for each number of empty squares, in the last round.")] = 48_000,
-    seed: Annotated[int, Parameter(help="Of the positions.")] = 1,
-    rounds: Annotated[int, Parameter(help="Each learns from the trees of the one before.")] = 3,
-    roots: Annotated[int, Parameter(help="Positions whose trees are sampled in a round.")] = 100,
+    seed: Annotated[NotNegative, Parameter(help="Of the positions.")] = 1,
+    rounds: Annotated[Positive, Parameter(help="Each learns from the trees of the one before.")] = 3,
+    roots: Annotated[Positive, Parameter(help="Positions whose trees are sampled in a round.")] = 100,
     root_empties: Annotated[int, Parameter(help="Empty squares of the roots.")] = 22,
-    root_nodes: Annotated[int, Parameter(help="Nodes of each tree, at most.")] = 10_000_000,
+    root_nodes: Annotated[Positive, Parameter(help="Nodes of each tree, at most.")] = 10_000_000,
     exact_empties: Annotated[int, Parameter(help="Labels are exact up to so many empty squares.")] = 13,
-    clamp: Annotated[float, Parameter(help="Scores beyond so many discs are learned as this many.")] = 20.0,
-    threads: Annotated[int, Parameter(help="For the labels; the table does not depend on it.")] = 1,
+    clamp: Annotated[
+        float, at_least(1), Parameter(help="Scores beyond so many discs are learned as this many.")
+    ] = 20.0,
+    threads: Annotated[Positive, Parameter(help="For the labels; the table does not depend on it.")] = 1,
     data: Annotated[Path | None, Parameter(help="Folder of a run, whose stored positions join in.")] = None,
     model: Annotated[
         str | None, Parameter(help="Network that scores come from too: best or a number (of --data), or a FILE.")
@@ -128,7 +130,7 @@ def train_patterns(
         ),
     ] = None,
     stored: Annotated[
-        int | None,
+        NotNegative | None,
         Parameter(help="Stored positions for each number of empty squares, at most; default: half of --samples."),
     ] = None,
 ) -> int:
@@ -192,8 +194,6 @@ def _experience_of(
     from rlscout.patterns import board_of
     from rlscout.storage import open_run
 
-    if most < 0:
-        raise ValueError(f"--stored {most}: 0 and more is allowed")
     with open_run(data) as store:
         of_run = store.ping().game
         if board_of(of_run) != board_of(played.name):
