@@ -29,12 +29,13 @@ log = logging.getLogger(__name__)
 
 
 def duel_forever(config: Config, store: Store, stopping: threading.Event) -> None:
-    """Judges every new candidate, the newest first, until `stopping` is set."""
+    """Judges every new candidate, the newest first, until `stopping` is set. A duel that the store fails goes on from what it kept
+    once the store is back."""
     waiting = False
     while not stopping.is_set():
         candidate = patiently(lambda: _next_candidate(store), stopping, log)
         if candidate:
-            duel(config, store, candidate, store.best_model(), stopping)
+            patiently(lambda c=candidate: duel(config, store, c, store.best_model(), stopping), stopping, log)  # type: ignore[misc]
         elif not waiting:
             log.info("waiting for a candidate")
         waiting = not candidate

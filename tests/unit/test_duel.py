@@ -84,6 +84,32 @@ def test_no_verdict_without_the_games_it_rests_on(tmp_path: Path, monkeypatch: p
         assert len(store.duel_games(ended.id)) == 2
 
 
+@pytest.mark.parametrize("call", ["best_model", "open_duel", "duel_games", "weights", "finish_duel"])
+def test_a_duel_waits_for_a_store_that_is_away(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping = threading.Event()
+    with with_candidate(tmp_path) as store:
+        there, asked = getattr(store, call), []
+
+        def away_at_first(*arguments: object) -> object:
+            asked.append(arguments)
+            if len(asked) == 1:
+                raise StoreError("away")
+            return there(*arguments)
+
+        monkeypatch.setattr(store, call, away_at_first)
+        finish = store.finish_duel
+
+        def finished(*arguments: object) -> object:
+            made = finish(*arguments)  # type: ignore[arg-type]
+            stopping.set()
+            return made
+
+        monkeypatch.setattr(store, "finish_duel", finished)
+        duel_forever(settings(**{"duel.max_pairs": "2"}), store, stopping)
+        assert len(asked) > 1
+        assert store.models()[1].evaluation is not None
+
+
 def test_stored_games_replay_to_their_scores_and_swap_colours(tmp_path: Path) -> None:
     with with_candidate(tmp_path) as store:
         found = duel(settings(**{"duel.max_pairs": "12"}), store, 1, 0, threading.Event())
