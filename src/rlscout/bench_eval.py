@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 
-from rlscout.config import NetworkConfig
+from rlscout.config import NetworkConfig, check_bounds
 from rlscout.games import game as named
 from rlscout.inference import Answer, Evaluator, QueuedEvaluator, make_evaluator
 from rlscout.inference.calibration import random_positions
@@ -69,6 +69,7 @@ def measure(asked: Asked) -> Iterator[Row]:
     legal_pool = played.engine.legal(pool)
     for blocks, channels, biases in product(asked.blocks, asked.channels, asked.biases):
         architecture = NetworkConfig(blocks=blocks, channels=channels)
+        check_bounds(architecture, "network")
         network = random_network(Header(played.name, played.rows, played.columns, architecture), biases)
         evaluators = [make_evaluator(name, network, asked.device, asked.threads) for name in asked.backends]
         for batch in asked.batches:

@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 
 from rlscout.bench_eval import evaluate_for, random_network
-from rlscout.config import NetworkConfig
+from rlscout.config import NetworkConfig, check_bounds
 from rlscout.feed import Feed
 from rlscout.games import Game
 from rlscout.games import game as named
@@ -353,6 +353,7 @@ def _evaluator(asked: Asked, played: Game, batch: int) -> tuple[str, str, Evalua
 def _network(name: str, played: Game) -> Network:
     if shape := re.fullmatch(r"(\d+)x(\d+)", name):
         architecture = NetworkConfig(blocks=int(shape[1]), channels=int(shape[2]))
+        check_bounds(architecture, "network")
         return random_network(Header(played.name, played.rows, played.columns, architecture))
     if not Path(name).is_file():
         raise ValueError(f"network '{name}': rollout, fake, BLOCKSxCHANNELS (random weights) and files are allowed")

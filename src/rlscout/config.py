@@ -300,6 +300,13 @@ def _convert(
     return made
 
 
+def check_bounds(section: Any, name: str) -> None:
+    """ValueError where a section that no file or command made has a setting out of its bounds."""
+    hints = get_type_hints(type(section))
+    for f in fields(section):
+        _convert(getattr(section, f.name), hints[f.name], f"{name}.{f.name}", f.metadata, False)
+
+
 def _apply(config: Any, table: Mapping[str, object], prefix: str, source: str, from_text: bool = False) -> Any:
     """A copy of a (section of a) config with the settings of `table`; ValueError names an unknown key and the nearest
     known."""

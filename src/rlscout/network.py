@@ -26,7 +26,8 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from rlscout.config import NetworkConfig
+from rlscout.config import NetworkConfig, check_bounds
+from rlscout.games import game as named_game
 
 F32 = NDArray[np.float32]
 F16 = NDArray[np.float16]
@@ -115,8 +116,12 @@ def _read_header(content: bytes) -> Header:
     ):
         if type(getattr(header, name)) is not kind:
             raise TypeError(f"header field {name} is not {kind.__name__}")
-    if any(type(value) is not type(getattr(NetworkConfig(), name)) for name, value in fields["architecture"].items()):
-        raise TypeError("the architecture in the header has fields of wrong types")
+    check_bounds(header.architecture, "architecture")  # before anything is made of that size
+    played = named_game(header.game)
+    if (header.rows, header.columns) != (played.rows, played.columns):
+        raise ValueError(
+            f"{header.columns}x{header.rows} squares, but {header.game} has {played.columns}x{played.rows}"
+        )
     return header
 
 

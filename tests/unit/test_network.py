@@ -54,7 +54,13 @@ def test_what_is_no_network_is_refused(tmp_path) -> None:
     [
         (b'\\"blocks\\": 2', b'\\"blocks\\": 1', "missing or unknown are blocks.1.first"),
         (b'\\"channels\\": 8', b'\\"channels\\": 9', "stem.convolution.weight is float32.*asks for float32"),
-        (b'\\"rows\\": 6', b'\\"rows\\": 5', "policy.weight is"),
+        (b'\\"rows\\": 6', b'\\"rows\\": 5', "not a network file .*6x5 squares, but othello6 has 6x6"),
+        (b"othello6", b"othello7", "not a network file .*unknown game 'othello7'"),
+        (
+            b'\\"blocks\\": 2',
+            b'\\"blocks\\": 99999999999',
+            "not a network file .*architecture.blocks = 9.*: allowed is 0 to 64",
+        ),
         (b'\\"step\\": 70', b'\\"stop\\": 70', "not a network file"),
         (b'\\"step\\": 70', b'\\"step\\": []', "not a network file .*step is not int"),
         (b'\\"blocks\\": 2', b'\\"blocks\\": {', "not a network file"),
@@ -63,8 +69,10 @@ def test_what_is_no_network_is_refused(tmp_path) -> None:
 def test_a_header_that_does_not_fit_is_refused(old: bytes, new: bytes, message: str) -> None:
     content = network().to_bytes()
     assert content.count(old) == 1
+    changed = content.replace(old, new)
+    length = struct.unpack("<Q", content[:8])[0] + len(new) - len(old)
     with pytest.raises(ValueError, match=message):
-        load_network(content.replace(old, new))
+        load_network(struct.pack("<Q", length) + changed[8:])
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:
