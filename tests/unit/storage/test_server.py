@@ -223,6 +223,19 @@ def test_keys_are_kept_secret_and_never_replaced(tmp_path: Path) -> None:
         make_keys(tmp_path, "../client")
 
 
+def test_a_key_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", ends)
+        with pytest.raises(KeyboardInterrupt):
+            make_keys(tmp_path)
+    assert not (tmp_path / "server.key").exists()
+    assert {path.name for path in make_keys(tmp_path)} == {"server.key", "server.pub", "client.key", "clients.pub"}
+    assert all(len(path.read_text().strip()) == 40 for path in tmp_path.glob("*.key"))
+
+
 def test_missing_and_broken_keys_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"rlscout keys"), serving(tmp_path, keys=tmp_path / "none"):
         pass
