@@ -41,7 +41,10 @@ def _result(folder: Path) -> dict[str, Any] | None:
     path = folder / "run.json"
     if not path.exists():
         return None
-    result: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")).get("result")
+    try:
+        result: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))["result"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: not what a run has written ({error})") from None
     return result
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from rlscout.config import Config, device_of
 from rlscout.feed import Feed
 from rlscout.games import Game, game
-from rlscout.inference import Evaluator, QueuedEvaluator, make_evaluator
+from rlscout.inference import Evaluator, QueuedEvaluator, check_backend, make_evaluator
 from rlscout.network import load_network
 from rlscout.process import Every, patiently
 from rlscout.storage import GameSamples, Metric, Store
@@ -48,6 +48,7 @@ def selfplay(
     """Plays until `stopping` is set, or `total_games` games are played. `worker` must be unique among those that run
     at a time; `rank`, which of the processes of this host it is, chooses its device."""
     played = game(config.game, config.scoring)
+    check_backend(config.search.backend)  # now, not when the first network comes
     start = patiently(lambda: _next_start(store, worker), stopping, log)
     if start is None:
         return

@@ -80,6 +80,13 @@ def test_a_folder_has_one_run_at_a_time(config: Config) -> None:
 
 
 def test_a_run_json_of_something_else_is_refused_by_name(config: Config) -> None:
-    (Path(config.data) / "run.json").write_text("[1, 2")
-    with pytest.raises(ValueError, match=r"run\.json: not what a run has written"):
-        run(config)
+    for content in ("[1, 2", "[1, 2]", '{"learning_seconds": "long"}', '{"result": [3]}'):
+        (Path(config.data) / "run.json").write_text(content)
+        with pytest.raises(ValueError, match=r"run\.json: not what a run has written"):
+            run(config)
+
+
+def test_a_backend_that_is_not_there_is_refused_before_anything_is_learned(config: Config) -> None:
+    with pytest.raises(ValueError, match="unknown backend 'foo'; allowed are auto, torch"):
+        run(load("tictactoe-tiny", {"data": config.data, "search.backend": "foo"}, {}))
+    assert list(Path(config.data).iterdir()) == []

@@ -179,6 +179,12 @@ def available() -> list[str]:
     return names
 
 
+def check_backend(backend: str) -> None:
+    """ValueError where there is none of that name."""
+    if backend != "auto" and backend not in BACKENDS:
+        raise ValueError(f"unknown backend '{backend}'; allowed are auto, {', '.join(BACKENDS)}")
+
+
 def make_evaluator(
     backend: str,
     network: Network,
@@ -196,8 +202,7 @@ def make_evaluator(
     if backend == "auto":
         backend, why = choose(network, device, threads, batch, reduced)
         log.info("backend %s: %s", backend, why)
-    if backend not in BACKENDS:
-        raise ValueError(f"unknown backend '{backend}'; allowed are auto, {', '.join(BACKENDS)}")
+    check_backend(backend)
     return BACKENDS[backend](network, device, threads, calibration)
 
 

@@ -20,9 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from rlscout.config import Config, document
 from rlscout.files import write_whole
 from rlscout.games import Game, Position, game
+from rlscout.inference import check_backend
 from rlscout.process import Every, log_to, only_one, stop_on_signals
 from rlscout.run.overview import Overview
 from rlscout.run.proving import Proving
@@ -51,8 +54,8 @@ class RunState:
         if not path.exists():
             return cls()
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+            return msgspec.convert(json.loads(path.read_text(encoding="utf-8")), cls)
+        except ValueError as error:
             raise ValueError(
                 f"{path}: not what a run has written ({error}); remove it to count learning time anew"
             ) from None
@@ -68,6 +71,7 @@ def run(config: Config) -> int:
     played = game(config.game, config.scoring)
     asked = position_to_solve(config, played)
     checked_ordering(played, config.solve.ordering)
+    check_backend(config.search.backend)
     folder.mkdir(parents=True, exist_ok=True)
     with only_one("run", folder):
         state = RunState.load(folder)
