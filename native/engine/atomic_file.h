@@ -1,6 +1,7 @@
 // A file that appears whole or not at all.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,9 +42,20 @@ class AtomicFile {
     if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) fail();
     const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
     if (!closed || std::rename(part_.c_str(), path_.c_str()) != 0) fail();
+    keep_name();
   }
 
  private:
+  // A file survives a power loss by its data, and by its name in the folder.
+  void keep_name() const {
+    const std::size_t slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+
   [[noreturn]] void fail() {
     const std::string reason = std::strerror(errno);
     if (file_ != nullptr) std::fclose(std::exchange(file_, nullptr));

@@ -92,7 +92,7 @@ class Proving:
 
     def forget(self) -> None:
         """Removes what was kept to go on from."""
-        for done in self.folder.glob("proof-*.table"):
+        for done in self.folder.glob("proof-*.table*"):  # and what a kill has left half written
             done.unlink()
 
     def _progress(self, phase: str, before: int = 0) -> Callable[[SolveProgress], None]:
