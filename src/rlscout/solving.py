@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout import patterns
-from rlscout.games import PASS, Game, GameRecord, Position
+from rlscout.games import PASS, Game, Position
 from rlscout.process import Every
 
 if TYPE_CHECKING:
@@ -333,11 +333,6 @@ def _solve_every_move(proof: Proof, position: Position, limits: Limits) -> Solut
     )
 
 
-def record_of(solution: Solution) -> GameRecord:
-    """The principal variation as a game, passes filled in."""
-    return GameRecord.of(solution.position, solution.principal_variation)
-
-
 @dataclass(frozen=True)
 class Problem:
     """A line of a file of positions, with the answers it holds."""
@@ -403,7 +398,3 @@ def _answer_of(game: Game, text: str) -> tuple[int, int]:
     if len(squares) != 1:
         raise ValueError(f"'{text}' is not MOVE:SCORE")
     return squares[0], int(score)
-
-
-def with_ordering(options: SolveOptions, ordering: str) -> SolveOptions:
-    return replace(options, ordering=ordering)
