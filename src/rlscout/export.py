@@ -60,7 +60,7 @@ def _onnx_int8(network: Network, out: Path, calibration: U64 | None) -> None:
 
 
 def _torchscript(network: Network, out: Path, calibration: U64 | None) -> None:
-    _traced(network).save(out)
+    write_whole(out, _traced(network).save_to_buffer())
 
 
 def _coreml(network: Network, out: Path, calibration: U64 | None) -> None:

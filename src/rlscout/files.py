@@ -41,6 +41,14 @@ def check_place(path: Path, what: str) -> None:
         raise ValueError(f"{what} {path} cannot be written: {error.strerror}") from None
 
 
+def make_folder(folder: Path) -> None:
+    """ValueError where a file is in its place."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(f"{folder}: a file is there; the name of a folder is wanted") from None
+
+
 def _part(place: Path) -> Path:
     return place.with_name(place.name + ".part")
 

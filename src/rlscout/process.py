@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+from rlscout.files import make_folder
 from rlscout.storage import StoreError
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ def log_to(folder: Path | None, process: str, level: str, also_stderr: bool = Fa
     for handler in list(root.handlers):
         root.removeHandler(handler)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         file = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
         file.setFormatter(JsonLines(process))
         root.addHandler(file)

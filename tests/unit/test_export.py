@@ -103,9 +103,13 @@ def test_the_best_network_of_a_run_with_its_samples(tmp_path: Path, capsys: pyte
     assert out.stat().st_size > 1000
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="unknown format 'tflite'; allowed are onnx, onnx-int8, torchscript, coreml"):
         export(NETWORK, "tflite", tmp_path / "n")
+    (tmp_path / "n4").write_bytes(NETWORK.to_bytes())
+    for to in ("onnx", "torchscript"):
+        assert execute(["export", str(tmp_path / "n4"), "--to", to, "--out", str(tmp_path / "nowhere" / "n")]) == 2
+    assert capsys.readouterr().err.count("nowhere/n cannot be written: No such file or directory\n") == 2
     with pytest.raises(ValueError, match="of which run"):
         load("best", None)
     with pytest.raises(ValueError, match="no run in"):

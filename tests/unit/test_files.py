@@ -82,5 +82,10 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     }.items():
         assert execute(command) == 2
         assert capsys.readouterr() == ("", f"rlscout: {option} {lost} cannot be written: No such file or directory\n")
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+        for command in ("run", "serve"):
+            assert execute([command, "tictactoe", "--data", str(folder)]) == 2
+            assert capsys.readouterr() == ("", f"rlscout: {folder}: a file is there; the name of a folder is wanted\n")
     assert execute(["book", "othello8", "--make", str(tmp_path)]) == 2
     assert "a folder; the name of a file is wanted" in capsys.readouterr().err

@@ -114,9 +114,12 @@ def report(
     Try:
       rlscout report --data data/othello6 --out report.html
     """
+    from rlscout.files import check_place
     from rlscout.report import write_report
 
     config = config_of(name, set_, **({} if data is None else {"data": str(data)}))
+    if out is not None:
+        check_place(out, "--out")
     print(write_report(config, out or Path(config.data) / "report.html"))
     return OK
 
@@ -152,10 +155,13 @@ def export(
     """
     from rlscout.export import SUFFIXES, load
     from rlscout.export import export as write
+    from rlscout.files import check_place
     from rlscout.games import game
 
     network, calibration = load(model, data)
     path = out or Path(folder_name(game(network.header.game)) + SUFFIXES[to])
+    if to != "coreml":  # that one is a folder
+        check_place(path, "--out")
     write(network, to, path, calibration)
     header = network.header
     shape = f"{header.architecture.blocks} blocks of {header.architecture.channels} channels"

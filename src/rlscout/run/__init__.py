@@ -23,7 +23,7 @@ from typing import IO, Any
 import msgspec
 
 from rlscout.config import Config, document
-from rlscout.files import write_whole
+from rlscout.files import make_folder, write_whole
 from rlscout.games import Game, Position, game
 from rlscout.inference import check_backend
 from rlscout.process import Every, log_to, only_one, stop_on_signals
@@ -72,7 +72,7 @@ def run(config: Config) -> int:
     asked = position_to_solve(config, played)
     checked_ordering(played, config.solve.ordering)
     check_backend(config.search.backend)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with only_one("run", folder):
         state = RunState.load(folder)
         if state.result and _answers(state.result, config, asked) and state.learning_seconds >= 60.0 * config.minutes:
