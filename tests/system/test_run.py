@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -198,10 +199,10 @@ def test_a_run_stops_cleanly_on_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_a_process_that_cannot_go_on_ends_the_run_with_its_words(tmp_path: Path) -> None:
-    with open_store(tmp_path, "othello4"):
-        pass
-    process = start(tmp_path)
-    output = process.communicate(timeout=PATIENCE)[0]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        process = start(tmp_path, "--set", f"server.address={address}")
+        output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 2
     assert "serve cannot go on" in output
-    assert "othello4" in output
+    assert f"address {address} is in use" in output

@@ -14,6 +14,7 @@ from rlscout.process import only_one
 from rlscout.run import RunState, run
 from rlscout.run.proving import Proving
 from rlscout.solving import solve
+from rlscout.storage import open_store
 from rlscout.view import Status
 
 ENDGAME = "XO-XO-O-- X"
@@ -84,6 +85,15 @@ def test_a_run_json_of_something_else_is_refused_by_name(config: Config) -> None
         (Path(config.data) / "run.json").write_text(content)
         with pytest.raises(ValueError, match=r"run\.json: not what a run has written"):
             run(config)
+
+
+def test_the_settings_of_a_run_of_another_game_stay(config: Config) -> None:
+    folder = Path(config.data)
+    with open_store(folder, "othello4"):
+        (folder / "config.toml").write_text('game = "othello4"\n')
+    with pytest.raises(ValueError, match="holds the game othello4, not mnk:3,3,3"):
+        run(config)
+    assert (folder / "config.toml").read_text() == 'game = "othello4"\n'
 
 
 def test_a_backend_that_is_not_there_is_refused_before_anything_is_learned(config: Config) -> None:

@@ -32,7 +32,7 @@ from rlscout.run.proving import Proving
 from rlscout.run.supervisor import Child, RunError, free_port, last_lines, stop
 from rlscout.run.telling import how_to_go_on, tell
 from rlscout.solving import checked_ordering
-from rlscout.storage import Store, holds_run, open_store
+from rlscout.storage import Store, holds_run, open_run, open_store
 from rlscout.view import Status, Usage, View, clock
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,8 @@ def run(config: Config) -> int:
         if state.result and _answers(state.result, config, asked) and state.learning_seconds >= 60.0 * config.minutes:
             print(f"{_title(config)}: solved before\n")
             return _tell_all(state.result, config, state, played)
+        if holds_run(folder):
+            open_run(folder, played.name).close()  # of another game, or damaged: told before its settings are replaced
         return _sit(config, played, asked, state)
 
 
