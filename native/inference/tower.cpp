@@ -47,7 +47,7 @@ void require(std::span<const T> tensor, std::size_t wanted, const char* name) {
                                 " numbers: " + std::to_string(wanted) + " are allowed");
 }
 
-const Kernels& kernels_of(std::string_view name) {
+const Kernels& kernels_of([[maybe_unused]] std::string_view name) {
 #ifdef __x86_64__
   for (const Kernels* kernels : {&kVnni, &kAvx2})
     if (kernels->name == name) return *kernels;

@@ -407,8 +407,8 @@ class alignas(64) Tree {
   // The child with the greatest mean + scale * prior / (1 + visits); of equals, the one opened first. Four at a time. The
   // header, as a child, is worth -infinity, or is no number.
   static Choice best_child(const Group* group, int opened, float scale) {
-    constexpr float kNone = -std::numeric_limits<float>::infinity();
-    Floats best = {kNone, kNone, kNone, kNone};
+    constexpr float kLowest = -std::numeric_limits<float>::infinity();
+    Floats best = {kLowest, kLowest, kLowest, kLowest};
     Ints best_index = {}, index = {0, 1, 2, 3};
     for (int left = opened + 1; left > 0; left -= 4, ++group, index += 4) {
       Floats value;

@@ -87,18 +87,16 @@ class TranspositionTable {
     Words sequence;
     Words entries[kWays][kKeyWords];
   };
-  using Buckets = std::vector<Bucket, PageAllocator<Bucket>>;
 
  public:
   using Key = TableKey<kKeyWords>;
   static constexpr int kWords = kKeyWords;
 
   // The largest power of two of buckets that fits into `megabytes` (2^20 bytes), one bucket at least.
-  explicit TranspositionTable(int megabytes) {
-    const std::size_t wanted = (static_cast<std::size_t>(megabytes) << 20) / sizeof(Bucket);
-    buckets_ = Buckets(std::bit_floor(wanted > 0 ? wanted : 1));
-    shift_ = 64 - std::countr_zero(buckets_.size());
-  }
+  explicit TranspositionTable(int megabytes)
+      : buckets_(
+            std::max(std::bit_floor((static_cast<std::size_t>(megabytes) << 20) / sizeof(Bucket)), std::size_t{1})),
+        shift_(64 - std::countr_zero(buckets_.size())) {}
 
   std::size_t bytes() const { return buckets_.size() * sizeof(Bucket); }
 
@@ -192,8 +190,8 @@ class TranspositionTable {
   Bucket& bucket(const Key& key) { return buckets_[index(key)]; }
   std::size_t index(const Key& key) const { return shift_ == 64 ? 0 : hash_of<kKeyWords>(key) >> shift_; }
 
-  Buckets buckets_;
-  int shift_ = 64;
+  std::vector<Bucket, PageAllocator<Bucket>> buckets_;
+  int shift_;
   unsigned age_ = 0;
 };
 
