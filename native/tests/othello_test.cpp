@@ -72,20 +72,23 @@ TEST_CASE_TEMPLATE("children are predicted at once as each alone", Game, Othello
     const std::uint64_t occupied = Game::kBoard & (random() | random()), own = occupied & random();
     const Position parent{own, occupied & ~own};
     std::vector<Position> children;
-    std::vector<std::uint64_t> replies;
+    std::vector<std::uint64_t> added, replies;
     for (std::uint64_t moves = othello::legal_moves(parent.own, parent.opponent, Game::kBoard); moves != 0;
          moves &= moves - 1) {
       const std::uint64_t turned = othello::flipped_discs(parent.own, parent.opponent, std::countr_zero(moves));
-      children.push_back({parent.opponent ^ turned, parent.own | turned | (moves & -moves)});
+      added.push_back(turned | (moves & -moves));
+      children.push_back({parent.opponent ^ turned, parent.own | added.back()});
       replies.push_back(othello::legal_moves(children.back().own, children.back().opponent, Game::kBoard));
     }
-    std::vector<othello::Prediction> predicted(children.size());
-    patterns.predict_children(parent, children, replies, Patterns::kFirstStage, predicted.data());
-    for (std::size_t child = 0; child < children.size(); ++child) {
-      const othello::Prediction alone = patterns.predict(children[child], replies[child], Patterns::kFirstStage);
-      CHECK(predicted[child].score == alone.score);
-      CHECK(predicted[child].cost == alone.cost);
-    }
+    std::size_t seen = 0;
+    patterns.predict_children(
+        parent, added, replies, Patterns::kFirstStage, [&](std::size_t child, const othello::Prediction& predicted) {
+          const othello::Prediction alone = patterns.predict(children[child], replies[child], Patterns::kFirstStage);
+          CHECK(child == seen++);
+          CHECK(predicted.score == alone.score);
+          CHECK(predicted.cost == alone.cost);
+        });
+    CHECK(seen == children.size());
   }
 }
 

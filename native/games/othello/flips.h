@@ -85,7 +85,7 @@ inline __m256i broadcast(std::uint64_t board) { return _mm256_set1_epi64x(static
 
 // Of a board of N columns.
 template <int N>
-std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::uint64_t board) {
+[[gnu::always_inline]] inline std::uint64_t mobility(std::uint64_t own, std::uint64_t opponent, std::uint64_t board) {
   const __m256i shift = _mm256_set_epi64x(9, 7, 8, 1), twice = _mm256_slli_epi64(shift, 1);
   const __m256i masks = _mm256_set_epi64x(static_cast<long long>(kRunMasks[3]), static_cast<long long>(kRunMasks[2]),
                                           static_cast<long long>(kRunMasks[1]), static_cast<long long>(kRunMasks[0]));

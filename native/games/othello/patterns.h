@@ -136,9 +136,11 @@ class Patterns {
     return sum(stage(empties), indices_of(p), bucket(odd_quadrants_of(p), moves));
   }
 
-  // The same for what moves (not passes) make of `parent`; `empties` and `moves` are the children's.
-  void predict_children(const Position& parent, std::span<const Position> children,
-                        std::span<const std::uint64_t> moves, int empties, Prediction* predictions) const {
+  // The same for what moves (not passes) make of `parent`, each given by the discs that it adds to the mover's: the new one and
+  // those turned. `empties` and `moves` are the children's. Calls visit(index, prediction) for each in turn.
+  template <class Visit>
+  void predict_children(const Position& parent, std::span<const std::uint64_t> added,
+                        std::span<const std::uint64_t> moves, int empties, Visit&& visit) const {
     const std::int32_t* weights = stage(empties);
     Lanes twice{}, both{};
     add(parent.own, twice);
@@ -147,17 +149,16 @@ class Patterns {
     const unsigned odd = odd_quadrants_of(parent);
     // All indices are written before the first is read: small loads of what a wide store has just written wait for it.
     Found found;
-    for (std::size_t i = 0; i < children.size(); ++i) {
+    for (std::size_t i = 0; i < added.size(); ++i) {
       // Sides change: a disc that is turned counted 1 for the other side and counts 2, the new one 2.
-      const std::uint64_t placed = children[i].opponent ^ parent.own;
-      const int at = std::countr_zero(placed & ~parent.opponent), row = at / 8, column = at % 8;
+      const auto placed = static_cast<std::size_t>(std::countr_zero(added[i] & ~parent.opponent));
       Lanes sums = both;
-      add(placed, sums);
-      add_disc(row - Game::kOffset, column - Game::kOffset, sums);
+      add(added[i], sums);
+      add_counts(kSquareCounts.counts[placed], sums);
       std::memcpy(&found.indices[i], &sums, sizeof sums);
-      found.buckets[i] = bucket(odd ^ 1U << (row / 4 * 2 + column / 4), moves[i]);
+      found.buckets[i] = bucket(odd ^ 1U << (placed / 32 * 2 + placed % 8 / 4), moves[i]);
     }
-    for (std::size_t i = 0; i < children.size(); ++i) predictions[i] = sum(weights, found.indices[i], found.buckets[i]);
+    for (std::size_t i = 0; i < added.size(); ++i) visit(i, sum(weights, found.indices[i], found.buckets[i]));
   }
 
  private:
@@ -194,17 +195,27 @@ class Patterns {
     return parts;
   }();
 
-  static void add_part(std::uint64_t bits, int part, Lanes& sums) {
+  // The same of single squares.
+  struct Squares {
+    alignas(64) Indices counts[64];
+  };
+  static constexpr Squares kSquareCounts = [] {
+    Squares squares{};
+    for (std::uint64_t left = Game::kBoard; left != 0; left &= left - 1)
+      for (int part = 0; part < kParts; ++part)
+        if (const std::uint64_t bits = part_of(left & -left, part); bits != 0)
+          squares.counts[std::countr_zero(left)] = kPartCounts.counts[part][bits];
+    return squares;
+  }();
+
+  static void add_counts(const Indices& indices, Lanes& sums) {
     Lanes counts;
-    std::memcpy(&counts, &kPartCounts.counts[part][bits], sizeof counts);
+    std::memcpy(&counts, &indices, sizeof counts);
     sums += counts;
   }
   static void add(std::uint64_t set, Lanes& sums) {
 #pragma GCC unroll 16
-    for (int part = 0; part < kParts; ++part) add_part(part_of(set, part), part, sums);
-  }
-  static void add_disc(int row, int column, Lanes& sums) {
-    add_part(std::uint64_t{1} << column % kWidth, (row * N + column) / kWidth, sums);
+    for (int part = 0; part < kParts; ++part) add_counts(kPartCounts.counts[part][part_of(set, part)], sums);
   }
   static Indices stored(const Lanes& sums) {
     Indices indices;
@@ -238,10 +249,12 @@ class Patterns {
     return &weights_[static_cast<std::size_t>(empties - kFirstStage) * kStageSize];
   }
   static Prediction sum(const std::int32_t* weights, const Indices& indices, std::int32_t bucket) {
-    std::int32_t sums[4] = {weights[bucket]};
+    std::int32_t sum = weights[bucket];
 #pragma GCC unroll 64
-    for (std::size_t i = 0; i < kInstances; ++i) sums[i % 4] += weights[offset(i) + indices[i]];
-    const std::int32_t sum = sums[0] + sums[1] + sums[2] + sums[3];
+    for (std::size_t i = 0; i < kInstances; ++i) {
+      sum += weights[offset(i) + indices[i]];
+      asm("" : "+r"(sum));  // one by one: collecting weights in vectors takes half as long again
+    }
     const std::int32_t cost = static_cast<std::int16_t>(sum & 0xffff);
     return {(sum - cost) / 65536, cost};
   }

@@ -15,6 +15,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -183,33 +184,23 @@ class SearchTraits<othello::Othello<N>> {
     return patterns_->predict(node.position, node.moves, empties);
   }
 
-  // What the moves of a node lead to, and what the table says of it.
+  // The moves of a node: the discs that each adds to the mover's, and the replies to it.
   struct Replies {
     Replies() {}  // leaves the arrays as they are
-    int size = 0;
-    std::array<std::uint8_t, N * N> squares;
-    union {
-      std::array<Position, N * N> positions;
-    };
-    std::array<std::uint64_t, N * N> moves;
-    std::array<othello::Prediction, N * N> predictions;
-  };
-  void predict_replies(const Node& node, int empties, Replies& replies, Counters& counters) const {
-    for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
-      const int square = std::countr_zero(moves);
-      const Node next = after(node, static_cast<Move>(square));
-      const auto at = static_cast<std::size_t>(replies.size++);
-      replies.squares[at] = static_cast<std::uint8_t>(square);
-      // Word by word: a copy of the whole would wait for the words to be written first.
-      replies.positions[at].own = next.position.own;
-      replies.positions[at].opponent = next.position.opponent;
-      replies.moves[at] = next.moves;
+    std::size_t size = 0;
+    std::array<std::uint64_t, N * N> added, moves;
+
+    void list(const Node& node) {
+      const auto [own, opponent] = node.position;
+      for (std::uint64_t left = node.moves; left != 0; left &= left - 1) {
+        added[size] = othello::flips(own, opponent, std::countr_zero(left)) | (left & -left);
+        moves[size] = othello::mobility<N>(opponent & ~added[size], own | added[size], Game::kBoard);
+        ++size;
+      }
     }
-    const auto size = static_cast<std::size_t>(replies.size);
-    patterns_->predict_children(node.position, {replies.positions.data(), size}, {replies.moves.data(), size}, empties,
-                                replies.predictions.data());
-    counters.evaluations += size;
-  }
+    std::span<const std::uint64_t> added_discs() const { return {added.data(), size}; }
+    std::span<const std::uint64_t> their_moves() const { return {moves.data(), size}; }
+  };
 
   // The score that the table predicts at `horizon` empties if both sides play for it, in 1/kUnit discs; fail-soft.
   std::int32_t score_ahead(const Node& node, int horizon, std::int32_t alpha, std::int32_t beta,
@@ -243,17 +234,22 @@ class SearchTraits<othello::Othello<N>> {
   // Every move, its order by the effective cost of proving the child below `claim`.
   void predict_children(const Node& node, int empties, int claim, ChildList& children, Counters& counters) const {
     Replies replies;
-    predict_replies(node, empties - 1, replies, counters);
-    children.size = replies.size;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i) {
-      auto& child = children.items[i];
-      child.node.position.own = replies.positions[i].own;
-      child.node.position.opponent = replies.positions[i].opponent;
-      child.node.moves = replies.moves[i];
-      child.node.score = replies.predictions[i].score;
-      child.move = static_cast<Move>(replies.squares[i]);
-      child.order = -effective_cost(replies.predictions[i], claim);
-    }
+    replies.list(node);
+    children.size = static_cast<int>(replies.size);
+    const auto [own, opponent] = node.position;
+    std::uint64_t left = node.moves;
+    patterns_->predict_children(node.position, replies.added_discs(), replies.their_moves(), empties - 1,
+                                [&](std::size_t i, const othello::Prediction& predicted) {
+                                  auto& child = children.items[i];
+                                  child.node.position.own = opponent & ~replies.added[i];
+                                  child.node.position.opponent = own | replies.added[i];
+                                  child.node.moves = replies.moves[i];
+                                  child.node.score = predicted.score;
+                                  child.move = static_cast<Move>(std::countr_zero(left));
+                                  child.order = -effective_cost(predicted, claim);
+                                  left &= left - 1;
+                                });
+    counters.evaluations += replies.size;
   }
 
   // Every move, in no order yet.
@@ -360,10 +356,13 @@ class SearchTraits<othello::Othello<N>> {
     Answered& kept = answered_[hash >> (64 - kLogAnswers)];
     if (kept.own == own && kept.opponent == opponent && kept.question == question) return kept.least;
     Replies replies;
-    predict_replies(node, empties - 1, replies, counters);
+    replies.list(node);
     std::int32_t least = kHopeless / 2;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(replies.size); ++i)
-      least = std::min(least, effective_cost(replies.predictions[i], claim));
+    patterns_->predict_children(node.position, replies.added_discs(), replies.their_moves(), empties - 1,
+                                [&](std::size_t, const othello::Prediction& predicted) {
+                                  least = std::min(least, effective_cost(predicted, claim));
+                                });
+    counters.evaluations += replies.size;
     kept = {own, opponent, question, least};
     return least;
   }
