@@ -178,7 +178,6 @@ WAIT = "waiting for answers"
 BACK_UP = "answers into the trees"
 GAMES = "finished games taken"
 BETWEEN = "Python in between"
-EVALUATOR = "evaluator"
 
 
 class _Timed:
@@ -189,12 +188,9 @@ class _Timed:
         self.evaluated = 0
         self.boards: tuple[U64, U64] | None = None  # the largest batch so far
 
-    def evaluate(self, positions: U64, legal: U64) -> Heads:
-        return self.clock(EVALUATOR, lambda: self._evaluate(positions, legal))
-
     def idle(self, seconds: float) -> float:
         """Share of the wall time."""
-        return 1.0 - self.clock.wall[EVALUATOR] / seconds
+        return 1.0 - sum(self.clock.wall.get(stage, 0.0) for stage in (PLANES, NETWORK, POLICY)) / seconds
 
     def begin_turn(self) -> None:
         """Self-play goes on, after a turn of the evaluator alone."""
@@ -207,7 +203,7 @@ class _Timed:
         if self.boards is None or len(positions) > len(self.boards[0]):
             self.boards = positions.copy(), legal.copy()
 
-    def _evaluate(self, positions: U64, legal: U64) -> Heads:
+    def evaluate(self, positions: U64, legal: U64) -> Heads:
         self._note(positions, legal)
         evaluator = self.evaluator
         assert evaluator is not None
@@ -218,7 +214,7 @@ class _Timed:
         return self.clock(POLICY, lambda: heads_of(logits, value, legal), _size)
 
 
-class _TimedQueue(_Timed):
+class _TimedQueue(_Timed, QueuedEvaluator):
     """The same with a queue."""
 
     def __init__(self, evaluator: QueuedEvaluator, clock: _Clock) -> None:
@@ -419,7 +415,6 @@ class _Loop:
         """Each step of a round, and what Python takes in between."""
         alone = len(self.feeds) == 1  # else two things happen at once, and CPU seconds are of both
         seconds, whole = (dict(self.clock.cpu), self.cpu) if alone else (dict(self.clock.wall), self.wall)
-        seconds.pop(EVALUATOR, None)  # all stages together
         if alone:
             seconds[BETWEEN] = whole - sum(seconds.values())
         rounds = max(1, self.rounds)

@@ -16,7 +16,7 @@ from stores import make_game
 from rlscout.config import load
 from rlscout.feed import Feed
 from rlscout.games import Position, game
-from rlscout.inference import Answer, Heads
+from rlscout.inference import Answer, Heads, QueuedEvaluator
 from rlscout.inference.hashed import HashedEvaluator
 from rlscout.network import U64
 from rlscout.selfplay import Meter, StoreWatch, Uploader, selfplay
@@ -68,12 +68,14 @@ def test_the_best_network_plays(tmp_path: Path) -> None:
     assert Position(game("tictactoe"), samples.positions[0], True).empties == 9
 
 
-class Queued(HashedEvaluator):
+class Queued(HashedEvaluator, QueuedEvaluator):
     """Answers each batch when it is waited for, and not before."""
+
+    busy_seconds = 0.0
 
     def __init__(self) -> None:
         super().__init__(9)
-        self.under_way, self.busy_seconds = 0, 0.0
+        self.under_way = 0
 
     def array(self, *shape: int) -> U64:
         return np.empty(shape, np.uint64)

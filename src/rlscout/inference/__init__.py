@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +46,23 @@ class Answer(Protocol):
         """Waits for it."""
 
 
-@runtime_checkable
-class QueuedEvaluator(Evaluator, Protocol):
-    """An evaluator that works on its own while batches are made: several may be under way."""
+class QueuedEvaluator(ABC):
+    """An evaluator that works on its own while batches are made: several may be under way. No protocol: which one it is, is asked
+    for each batch, and of a protocol that takes longer than all else between two batches."""
 
+    @abstractmethod
     def submit(self, positions: U64, legal: U64) -> Answer:
         """As `evaluate`, without waiting; the arrays must stay as they are until the answer is there."""
 
+    def evaluate(self, positions: U64, legal: U64) -> Heads:
+        return self.submit(positions, legal).result()
+
+    @abstractmethod
     def array(self, *shape: int) -> U64:
         """From where boards go to the evaluator fastest; any other array will do."""
 
     @property
+    @abstractmethod
     def busy_seconds(self) -> float:
         """In which at least one batch was under way, of those that were waited for."""
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rlscout.inference import Heads
+from rlscout.inference import Heads, QueuedEvaluator
 from rlscout.inference.fused import Fused, Weights, fused, source
 from rlscout.inference.torch import unpacked
 from rlscout.network import PLANES, U64, Network, convolutions, folded
@@ -73,7 +73,7 @@ class CudaAnswer:
         return Heads(heads[values:].view(np.float16).reshape(self._shape), heads[:values].view(np.float32))
 
 
-class CudaEvaluator:
+class CudaEvaluator(QueuedEvaluator):
     """Takes batches of any size, from one thread. `kernel`: "fused", "fused-int8", "graphs", or "auto", fused if that fits, else
     graphs. `calibration`: for 8 bits, see `Fused.weights`.
 
@@ -102,9 +102,6 @@ class CudaEvaluator:
     @property
     def busy_seconds(self) -> float:
         return self._busy.seconds
-
-    def evaluate(self, positions: U64, legal: U64) -> Heads:
-        return self.submit(positions, legal).result()
 
     def array(self, *shape: int) -> U64:
         """Memory that the device reads by itself."""
