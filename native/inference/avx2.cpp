@@ -48,9 +48,10 @@ struct Avx2 {
         const __m256i before = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p[i])));
         y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(before), _mm256_loadu_ps(residual_scale), y);
       }
-      const __m256i whole = _mm256_cvtps_epi32(_mm256_min_ps(y, _mm256_set1_ps(kHighest)));
+      const __m256i whole = _mm256_cvtps_epi32(y);
       const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
-      _mm_storel_epi64(reinterpret_cast<__m128i*>(p[i]), _mm_packus_epi16(words, words));
+      const __m128i bytes = _mm_min_epu8(_mm_packus_epi16(words, words), _mm_set1_epi8(kHighest));
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(p[i]), bytes);
     }
   }
 };

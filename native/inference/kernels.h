@@ -32,11 +32,11 @@ inline constexpr std::uint8_t kZero = 128;  // stands for 0 where a term may be 
 enum Part { kS, kC, kL, kR };
 
 // The terms, along the column and along the row, in the order in which they are multiplied: four that all outputs of a
-// tile have, four pairs that two have, four that one has.
+// tile have, two pairs that those of a row have, two that those of a column have, four that one has.
 inline constexpr Part kOrder[kTerms][2] = {{kS, kS}, {kS, kC}, {kC, kS}, {kC, kC}, {kL, kS}, {kL, kC},
                                            {kR, kS}, {kR, kC}, {kS, kL}, {kC, kL}, {kS, kR}, {kC, kR},
                                            {kL, kL}, {kL, kR}, {kR, kL}, {kR, kR}};
-[[gnu::always_inline]] constexpr int together(int term) { return term < 4 || term >= 12 ? 4 : 2; }
+[[gnu::always_inline]] constexpr int together(int term) { return term < 8 || term >= 12 ? 4 : 2; }
 
 // Of a group of kTiles tiles, in bytes.
 [[gnu::always_inline]] constexpr std::ptrdiff_t group_size(std::ptrdiff_t channels) {

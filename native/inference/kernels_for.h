@@ -110,19 +110,32 @@ template <class V, int Terms>
         }
 }
 
-// A pair of terms: the first belongs alike to both outputs, the second is taken off from the second.
+// Two sums to what they give together, and the first without the second.
 template <class V>
-[[gnu::always_inline]] inline void accumulate_pair(typename V::Sum (&first)[V::kTilesAtOnce],
-                                                   typename V::Sum (&second)[V::kTilesAtOnce], std::ptrdiff_t channels,
-                                                   const std::uint8_t* terms, const std::int8_t*& weights) {
+[[gnu::always_inline]] inline void butterfly(typename V::Sum (&a)[V::kTilesAtOnce],
+                                             typename V::Sum (&b)[V::kTilesAtOnce]) {
+#pragma GCC unroll 4
+  for (int tile = 0; tile < V::kTilesAtOnce; ++tile) {
+    const typename V::Sum sum = V::add(a[tile], b[tile]);
+    b[tile] = V::subtract(a[tile], b[tile]);
+    a[tile] = sum;
+  }
+}
+
+// A pair of terms of a column: the first belongs alike to both outputs, the second is taken off from the lower.
+template <class V>
+[[gnu::always_inline]] inline void accumulate_column(typename V::Sum (&upper)[V::kTilesAtOnce],
+                                                     typename V::Sum (&lower)[V::kTilesAtOnce], std::ptrdiff_t channels,
+                                                     const std::uint8_t* terms, const std::int8_t*& weights) {
   typename V::Sum sums[2][V::kTilesAtOnce];
 #pragma GCC unroll 4
   for (int tile = 0; tile < V::kTilesAtOnce; ++tile) sums[0][tile] = sums[1][tile] = V::zero();
   accumulate<V, 2>(sums, channels, terms, weights);
+  butterfly<V>(sums[0], sums[1]);
 #pragma GCC unroll 4
   for (int tile = 0; tile < V::kTilesAtOnce; ++tile) {
-    first[tile] = V::add(first[tile], V::add(sums[0][tile], sums[1][tile]));
-    second[tile] = V::add(second[tile], V::subtract(sums[0][tile], sums[1][tile]));
+    upper[tile] = V::add(upper[tile], sums[0][tile]);
+    lower[tile] = V::add(lower[tile], sums[1][tile]);
   }
 }
 
@@ -137,19 +150,13 @@ template <class V>
 #pragma GCC unroll 4
     for (int tile = 0; tile < V::kTilesAtOnce; ++tile) y[i][tile] = V::sums(c.start + i * channels + first);
   accumulate<V, 4>(y, channels, terms, weights);
-#pragma GCC unroll 4
-  for (int tile = 0; tile < V::kTilesAtOnce; ++tile) {
-    const typename V::Sum sum = V::add(y[0][tile], y[1][tile]), difference = V::subtract(y[0][tile], y[1][tile]);
-    const typename V::Sum below = V::add(y[2][tile], y[3][tile]), cross = V::subtract(y[2][tile], y[3][tile]);
-    y[0][tile] = V::add(sum, below);
-    y[1][tile] = V::add(difference, cross);
-    y[2][tile] = V::subtract(sum, below);
-    y[3][tile] = V::subtract(difference, cross);
-  }
-  accumulate_pair<V>(y[0], y[1], channels, terms + 4 * kTiles * kLine, weights);
-  accumulate_pair<V>(y[2], y[3], channels, terms + 6 * kTiles * kLine, weights);
-  accumulate_pair<V>(y[0], y[2], channels, terms + 8 * kTiles * kLine, weights);
-  accumulate_pair<V>(y[1], y[3], channels, terms + 10 * kTiles * kLine, weights);
+  butterfly<V>(y[0], y[2]);
+  butterfly<V>(y[1], y[3]);
+  accumulate<V, 4>(y, channels, terms + 4 * kTiles * kLine, weights);
+  butterfly<V>(y[0], y[1]);
+  butterfly<V>(y[2], y[3]);
+  accumulate_column<V>(y[0], y[2], channels, terms + 8 * kTiles * kLine, weights);
+  accumulate_column<V>(y[1], y[3], channels, terms + 10 * kTiles * kLine, weights);
   accumulate<V, 4>(y, channels, terms + 12 * kTiles * kLine, weights);
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {

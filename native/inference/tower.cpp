@@ -20,7 +20,8 @@ constexpr int kStemShift = 5;  // the stem's sums are in steps / 32
 constexpr int kStemMost = 10900;      // three of these are added in 16 bits
 constexpr int kMostChannels = 2048;   // with more, sums of a convolution might not fit 32 bits
 constexpr int kMostInputs = 1 << 17;  // of a dense layer, for the same reason
-constexpr int kLowBits = 7;           // of a dense weight, which is multiplied in two parts of 8 bits
+constexpr float kMostScale = 1.0f;  // more would be a step for one of a sum, and might not fit 32 bits, as a residual's
+constexpr float kMostResidualScale = 1 << 20;
 
 // Memory that vectors of 64 bytes do not cross.
 template <class T>
@@ -148,8 +149,10 @@ class BlockLayer {
               for (int input = group; input < group + kGroup; ++input)
                 *next++ = weight(output, input, kOrder[term][0], kOrder[term][1]);
     for (int output = 0; output < q.channels; ++output) {
-      scale_[size(output)] = q.block_scale[size(layer * q.channels + output)];
-      if (layer % 2 != 0) residual_scale_[size(output)] = q.residual_scale[size(layer / 2 * q.channels + output)];
+      scale_[size(output)] = std::min(q.block_scale[size(layer * q.channels + output)], kMostScale);
+      if (layer % 2 != 0)
+        residual_scale_[size(output)] =
+            std::min(q.residual_scale[size(layer / 2 * q.channels + output)], kMostResidualScale);
       std::int32_t sums[4][4] = {};  // of weights whose terms are moved up
       for (const auto [column, row] : kOrder)
         if (column != kS || row != kS)
@@ -189,48 +192,38 @@ class BlockLayer {
 // A product whose inputs are [count, inputs], `inputs` a multiple of 4; its outputs are padded to a multiple of kLanes.
 class Dense {
  public:
-  // weight(output, input), of 8 bits; of 15 where there are two `parts`, whose outputs stand one after the other.
+  // weight(output, input)
   template <class Weight>
-  Dense(int outputs, int inputs, int parts, const Weight& weight)
-      : start(size(parts * padded(outputs, kLanes))),
-        inputs_(inputs),
-        width_(padded(outputs, kLanes)),
-        blocks_(parts * width_ / kLanes),
-        weights_(size(parts * width_) * size(inputs)) {
+  Dense(int outputs, int inputs, const Weight& weight)
+      : start(size(padded(outputs, kLanes))), inputs_(inputs), weights_(start.size() * size(inputs)) {
     std::int8_t* next = weights_.data();
-    for (int part = 0; part < parts; ++part)
-      for (int block = 0; block < width_; block += kLanes)
-        for (int group = 0; group < inputs; group += kGroup)
-          for (int output = block; output < block + kLanes; ++output)
-            for (int input = group; input < group + kGroup; ++input) {
-              const int whole = output < outputs ? weight(output, input) : 0;
-              const int low = ((whole + (1 << (kLowBits - 1))) & ((1 << kLowBits) - 1)) - (1 << (kLowBits - 1));
-              *next++ = static_cast<std::int8_t>(parts == 1 ? whole : part == 0 ? low : (whole - low) >> kLowBits);
-            }
+    for (int block = 0; block < width(); block += kLanes)
+      for (int group = 0; group < inputs; group += kGroup)
+        for (int output = block; output < block + kLanes; ++output)
+          for (int input = group; input < group + kGroup; ++input)
+            *next++ = output < outputs ? weight(output, input) : std::int8_t{0};
   }
 
-  int width() const { return width_; }
-  std::size_t sums(int count) const { return size(count) * size(blocks_ * kLanes); }
+  int width() const { return static_cast<int>(start.size()); }
 
   void run(const Kernels& kernels, int count, const std::uint8_t* rows, std::int32_t* sums,
            const float* scale = nullptr, std::uint8_t* output = nullptr, std::ptrdiff_t stride = 0) const {
-    kernels.multiply({count, inputs_ / kGroup, blocks_, stride != 0 ? stride : inputs_, rows, weights_.data(),
+    kernels.multiply({count, inputs_ / kGroup, width() / kLanes, stride != 0 ? stride : inputs_, rows, weights_.data(),
                       start.data(), scale, sums, output});
   }
 
-  // What one row's sums of two parts are worth: outputs [scale.size()].
+  // What one row's sums are worth: outputs [scale.size()].
   void values(const std::int32_t* sums, int row, const std::vector<float>& scale, const std::vector<float>& bias,
               float* outputs) const {
-    const std::int32_t *low = sums + static_cast<std::ptrdiff_t>(row) * 2 * width_, *high = low + width_;
+    sums += row * width();
     const float *scales = scale.data(), *biases = bias.data();
-    for (std::size_t i = 0; i < scale.size(); ++i)
-      outputs[i] = (static_cast<float>(high[i]) * (1 << kLowBits) + static_cast<float>(low[i])) * scales[i] + biases[i];
+    for (std::size_t i = 0; i < scale.size(); ++i) outputs[i] = static_cast<float>(sums[i]) * scales[i] + biases[i];
   }
 
   Array<std::int32_t> start;
 
  private:
-  int inputs_, width_, blocks_;
+  int inputs_;
   Array<std::int8_t> weights_;
 };
 
@@ -254,10 +247,11 @@ std::vector<std::int32_t> squares_of_tiles(Board board, int positions) {
 
 // From [outputs, planes, squares] to the order of a row of a head: squares, then planes, of which there are `width`
 // with padding.
-auto by_square(std::span<const std::int16_t> weight, int squares, int planes, int width) {
-  return [=](int output, int input) -> int {
+auto by_square(std::span<const std::int8_t> weight, int squares, int planes, int width) {
+  return [=](int output, int input) -> std::int8_t {
     const int square = input / width, plane = input % width;
-    return plane < planes ? weight[(size(output) * size(planes) + size(plane)) * size(squares) + size(square)] : 0;
+    if (plane >= planes) return 0;
+    return weight[(size(output) * size(planes) + size(plane)) * size(squares) + size(square)];
   };
 }
 
@@ -297,14 +291,15 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
         tile_squares(squares_of_tiles(board, near)),
         nothing(size(board.columns * channels)),
         stem(q, board, channels),
-        heads(policy_width + value_width, channels, 1,
-              [&](int output, int input) -> int {
+        heads(policy_width + value_width, channels,
+              [&](int output, int input) -> std::int8_t {
                 const int plane = head_plane(output);
-                return plane >= 0 && input < q.channels ? q.head_weight[size(plane * q.channels + input)] : 0;
+                if (plane < 0 || input >= q.channels) return 0;
+                return q.head_weight[size(plane * q.channels + input)];
               }),
-        policy(board.squares(), board.squares() * policy_width, 2,
+        policy(board.squares(), board.squares() * policy_width,
                by_square(q.policy_weight, board.squares(), policy_channels, policy_width)),
-        hidden_values(q.hidden, board.squares() * value_width, 2,
+        hidden_values(q.hidden, board.squares() * value_width,
                       by_square(q.hidden_weight, board.squares(), value_channels, value_width)),
         head_scale(size(heads.width())),
         policy_scale(q.policy_scale.begin(), q.policy_scale.end()),
@@ -318,7 +313,7 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
     for (int output = 0; output < policy_width + value_width; ++output)
       if (const int plane = head_plane(output); plane >= 0) {
         heads.start[size(output)] = q.head_bias[size(plane)];
-        head_scale[size(output)] = q.head_scale[size(plane)];
+        head_scale[size(output)] = std::min(q.head_scale[size(plane)], kMostScale);
       }
     const std::size_t squares = size(board.squares()), activations = (size(near) * squares + 1) * size(channels);
     for (int part = 0; part < threads; ++part) {
@@ -329,7 +324,7 @@ struct [[gnu::visibility("hidden")]] Tower::Layers {
       s.heads.resize(squares * size(heads.width()));
       s.policy.resize(size(kPositions) * squares * size(policy_width));
       s.value.resize(size(kPositions) * squares * size(value_width));
-      s.sums.resize(std::max(policy.sums(kPositions), hidden_values.sums(kPositions)));
+      s.sums.resize(size(kPositions * std::max(policy.width(), hidden_values.width())));
       s.hidden.resize(size(q.hidden));
       scratch.push_back(std::move(s));
     }

@@ -16,23 +16,23 @@ namespace rlscout::inference {
 // squares, `L` convolutions: two for each block; `P`, `V`, `H`: planes of the heads, hidden values.
 struct Quantised {
   int rows, columns, channels, blocks, policy_channels, value_channels, hidden;
-  std::span<const std::int16_t> stem_weight;    // [C, 3, 3, 3]
-  std::span<const std::int16_t> stem_bias;      // [C]
-  std::span<const std::int8_t> block_weight;    // [L, C, C, 4, 4]: output, input, parts of a term (kernels.h)
-  std::span<const std::int32_t> block_bias;     // [L, C, 2, 2]: of the first four terms
-  std::span<const float> block_scale;           // [L, C]
-  std::span<const float> residual_scale;        // [L / 2, C]
-  std::span<const std::int8_t> head_weight;     // [P + V, C]
-  std::span<const std::int32_t> head_bias;      // [P + V]
-  std::span<const float> head_scale;            // [P + V]
-  std::span<const std::int16_t> policy_weight;  // [S, P, S]
-  std::span<const float> policy_scale;          // [S]
-  std::span<const float> policy_bias;           // [S]
-  std::span<const std::int16_t> hidden_weight;  // [H, V, S]
-  std::span<const float> hidden_scale;          // [H]
-  std::span<const float> hidden_bias;           // [H]
-  std::span<const float> value_weight;          // [H]
-  std::span<const float> value_bias;            // [1]
+  std::span<const std::int16_t> stem_weight;   // [C, 3, 3, 3]
+  std::span<const std::int16_t> stem_bias;     // [C]
+  std::span<const std::int8_t> block_weight;   // [L, C, C, 4, 4]: output, input, parts of a term (kernels.h)
+  std::span<const std::int32_t> block_bias;    // [L, C, 2, 2]: of the first four terms
+  std::span<const float> block_scale;          // [L, C]
+  std::span<const float> residual_scale;       // [L / 2, C]
+  std::span<const std::int8_t> head_weight;    // [P + V, C]
+  std::span<const std::int32_t> head_bias;     // [P + V]
+  std::span<const float> head_scale;           // [P + V]
+  std::span<const std::int8_t> policy_weight;  // [S, P, S]
+  std::span<const float> policy_scale;         // [S]
+  std::span<const float> policy_bias;          // [S]
+  std::span<const std::int8_t> hidden_weight;  // [H, V, S]
+  std::span<const float> hidden_scale;         // [H]
+  std::span<const float> hidden_bias;          // [H]
+  std::span<const float> value_weight;         // [H]
+  std::span<const float> value_bias;           // [1]
 };
 
 // The instruction sets that this processor has, fastest first; "portable" is always there.

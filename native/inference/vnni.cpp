@@ -44,21 +44,16 @@ struct Vnni {
   static Sum dot(Sum sum, Inputs x, Weights w) { return Sum(_mm512_dpbusd_epi32(__m512i(sum), x, w)); }
   static Sum add(Sum a, Sum b) { return a + b; }
   static Sum subtract(Sum a, Sum b) { return a - b; }
-  // In steps, and no more than the highest; what is below 0 goes when it is packed.
+  // In steps; what is below 0 or above the highest goes when it is packed.
   static __m512i steps(Sum sum, const float* scale, const float* residual_scale, const std::uint8_t* p) {
     __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(__m512i(sum)), _mm512_loadu_ps(scale));
     if (residual_scale != nullptr) {
       const __m512i before = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
       y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(before), _mm512_loadu_ps(residual_scale), y);
     }
-    return _mm512_cvtps_epi32(_mm512_min_ps(y, _mm512_set1_ps(kHighest)));
+    return _mm512_cvtps_epi32(y);
   }
   static void store(std::uint8_t* p, __m128i bytes) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes); }
-  static void finish(const Sum (&sums)[1], const float* scale, const float* residual_scale,
-                     std::uint8_t* const (&p)[1]) {
-    const __m512i whole = steps(sums[0], scale, residual_scale, p[0]);
-    store(p[0], _mm512_cvtepi32_epi8(_mm512_max_epi32(whole, _mm512_setzero_si512())));
-  }
   // Packing goes by lanes of 128 bits: four outputs of each vector in turn.
   static void finish(const Sum (&sums)[4], const float* scale, const float* residual_scale,
                      std::uint8_t* const (&p)[4]) {
@@ -67,11 +62,16 @@ struct Vnni {
     const __m512i second =
         _mm512_packs_epi32(steps(sums[2], scale, residual_scale, p[2]), steps(sums[3], scale, residual_scale, p[3]));
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i all = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(first, second));
+    const __m512i packed = _mm512_min_epu8(_mm512_packus_epi16(first, second), _mm512_set1_epi8(kHighest));
+    const __m512i all = _mm512_permutexvar_epi32(order, packed);
     store(p[0], _mm512_castsi512_si128(all));
     store(p[1], _mm512_extracti32x4_epi32(all, 1));
     store(p[2], _mm512_extracti32x4_epi32(all, 2));
     store(p[3], _mm512_extracti32x4_epi32(all, 3));
+  }
+  static void finish(const Sum (&sums)[1], const float* scale, const float* residual_scale,
+                     std::uint8_t* const (&p)[1]) {
+    finish({sums[0], sums[0], sums[0], sums[0]}, scale, residual_scale, {p[0], p[0], p[0], p[0]});
   }
 };
 

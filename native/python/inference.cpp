@@ -34,10 +34,10 @@ std::span<const T> tensor(const nb::dict& tensors, const char* name) {
 inference::Tower make_tower(int rows, int columns, const nb::dict& t, int threads, std::string_view instructions) {
   const auto stem_bias = tensor<std::int16_t>(t, "stem_bias");
   const auto policy_bias = tensor<float>(t, "policy_bias"), hidden_bias = tensor<float>(t, "hidden_bias");
-  const auto policy_weight = tensor<std::int16_t>(t, "policy_weight"),
-             hidden_weight = tensor<std::int16_t>(t, "hidden_weight");
+  const auto policy_weight = tensor<std::int8_t>(t, "policy_weight"),
+             hidden_weight = tensor<std::int8_t>(t, "hidden_weight");
   const auto residual_scale = tensor<float>(t, "residual_scale");
-  const auto planes = [&](std::span<const std::int16_t> weight, std::span<const float> bias) {
+  const auto planes = [&](std::span<const std::int8_t> weight, std::span<const float> bias) {
     const auto squares = static_cast<std::size_t>(std::max(1, rows) * std::max(1, columns));
     return bias.empty() ? 0 : static_cast<int>(weight.size() / bias.size() / squares);
   };

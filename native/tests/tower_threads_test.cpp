@@ -25,18 +25,18 @@ class Network {
          {},     {},        {}, {},       {},      {},     {},      {}, {}, {}, {}, {}};
     q.stem_weight = filled(shorts_[0], n(c * 27), 2000);
     q.stem_bias = filled(shorts_[1], n(c), 2000);
-    q.policy_weight = filled(shorts_[2], n(squares * kPolicy * squares), 16319);
-    q.hidden_weight = filled(shorts_[3], n(kHidden * kValue * squares), 16319);
-    q.block_weight = filled(bytes_[0], n(layers * c * c * 16), 127);
-    q.head_weight = filled(bytes_[1], n((kPolicy + kValue) * c), 127);
+    q.policy_weight = filled(bytes_[0], n(squares * kPolicy * squares), 127);
+    q.hidden_weight = filled(bytes_[1], n(kHidden * kValue * squares), 127);
+    q.block_weight = filled(bytes_[2], n(layers * c * c * 16), 127);
+    q.head_weight = filled(bytes_[3], n((kPolicy + kValue) * c), 127);
     q.block_bias = filled(words_[0], n(layers * c * 4), 10000);
     q.head_bias = filled(words_[1], n(kPolicy + kValue), 10000);
     q.block_scale = filled(floats_[0], n(layers * c), 1e-3f);
     q.residual_scale = filled(floats_[1], n(s.blocks * c), 1.0f);
     q.head_scale = filled(floats_[2], n(kPolicy + kValue), 1e-2f);
-    q.policy_scale = filled(floats_[3], n(squares), 1e-6f);
+    q.policy_scale = filled(floats_[3], n(squares), 1e-4f);
     q.policy_bias = filled(floats_[4], n(squares), 1.0f);
-    q.hidden_scale = filled(floats_[5], n(kHidden), 1e-6f);
+    q.hidden_scale = filled(floats_[5], n(kHidden), 1e-4f);
     q.hidden_bias = filled(floats_[6], n(kHidden), 1.0f);
     q.value_weight = filled(floats_[7], n(kHidden), 0.3f);
     q.value_bias = filled(floats_[8], 1, 0.1f);
@@ -55,8 +55,8 @@ class Network {
   }
 
   Random random_{3};
-  std::vector<std::int16_t> shorts_[4];
-  std::vector<std::int8_t> bytes_[2];
+  std::vector<std::int16_t> shorts_[2];
+  std::vector<std::int8_t> bytes_[4];
   std::vector<std::int32_t> words_[2];
   std::vector<float> floats_[9];
 };

@@ -132,8 +132,9 @@ def test_every_instruction_set_gives_the_same_bits(header: Header) -> None:
         np.testing.assert_array_equal(value, answers[0][1])
 
 
-def test_extremes_of_the_weights() -> None:
-    """The greatest sums that are possible are exact."""
+@pytest.mark.parametrize("scale", [1e-3, 1e10])
+def test_extremes_of_the_weights(scale: float) -> None:
+    """The greatest sums that are possible are exact, and what is far beyond the highest activation is that."""
     header = HEADERS[0]
     positions, legal = boards(header)
     tensors = quantised(network(header))
@@ -142,7 +143,8 @@ def test_extremes_of_the_weights() -> None:
         tensors[name] = random.choice(np.array([-127, 127], np.int8), tensors[name].shape)
     tensors["stem_bias"] = random.choice(np.array([-32767, 32767], np.int16) // 4, tensors["stem_bias"].shape)
     tensors["block_bias"][..., 0, 0] = random.choice(np.array([-(2**29), 2**29]), tensors["block_bias"].shape[:2])
-    tensors["block_scale"] = np.full_like(tensors["block_scale"], 1e-3)
+    tensors["block_scale"] = np.full_like(tensors["block_scale"], scale)
+    tensors["residual_scale"] *= np.float32(max(scale, 1))
     wanted = reference(tensors, header, positions, legal)
     for name in instruction_sets():
         given = Tower(header.rows, header.columns, tensors, 1, name).evaluate(positions, legal)

@@ -6,8 +6,8 @@ output in steps. The 3x3 convolutions of the blocks are quantised in the domain 
 (native/inference/kernels.h has the formula), which takes 16 products for 36. Its terms, sums and differences of four
 activations, are clipped to 8 bits; steps leave some room, so that few are. What rounding and clipping take from an
 output on average (on the calibration positions) is given back with its bias (Nagel et al., "Data-Free Quantization
-Through Weight Equalization and Bias Correction", 2019). The stem is a table of sums, in 32nds of a step; the dense
-layers have weights of 15 bits, and are as good as exact.
+Through Weight Equalization and Bias Correction", 2019). The stem is a table of sums, in 32nds of a step; what the dense
+layers sum up is made single precision.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from rlscout.network import F32, U64, Network, folded
 
 HIGHEST = 127
 """Of an activation, and of a weight."""
-DENSE_HIGHEST = 127 * 128 + 63
-"""Of a weight in two parts: 128 times one of 8 bits, and one from -64 to 63."""
 STEM_FRACTIONS = 32
 STEM_HIGHEST = 2**15 - 1
 WEIGHT_PARTS = np.array([[0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [1, 0, 0], [0, 0, 1]], np.float32)
@@ -108,9 +106,9 @@ class _Quantiser:
     def dense(self, name: str, kind: str, steps: F32) -> Tensors:
         weight = self.weights[f"{name}.weight"]
         weight = (weight.reshape(len(weight), len(steps), -1) * steps[:, None]).reshape(weight.shape)
-        scale = np.maximum(np.abs(weight).max(axis=1), TINY) / DENSE_HIGHEST
+        scale = np.maximum(np.abs(weight).max(axis=1), TINY) / HIGHEST
         return {
-            f"{kind}_weight": np.rint(weight / scale[:, None]).astype(np.int16),
+            f"{kind}_weight": np.rint(weight / scale[:, None]).astype(np.int8),
             f"{kind}_scale": scale,
             f"{kind}_bias": self.weights[f"{name}.bias"],
         }
