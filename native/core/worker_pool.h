@@ -19,7 +19,7 @@ namespace rlscout {
 // takes longer. They make way for whoever wants their core meanwhile.
 class WorkerPool {
  public:
-  // The caller of run() is one of the `threads`. Throws std::runtime_error where the system grants fewer.
+  // The caller of run() is one of the `threads`. Throws std::invalid_argument where the system grants fewer.
   explicit WorkerPool(int threads) {
     start_threads(threads_, threads, [this](int part) { work(part); }, [this] { end(); });
   }

@@ -23,7 +23,7 @@ class Job {
     return running_;
   }
 
-  // Throws std::logic_error while another runs, std::runtime_error where its thread cannot be started: no job runs then.
+  // Throws std::logic_error while another runs, std::invalid_argument where its thread cannot be started: no job runs then.
   void start(std::function<void()> work) {
     if (running()) throw std::logic_error("a job is running: wait for it or stop it first");
     join();
@@ -45,7 +45,7 @@ class Job {
       thread_ = std::thread(std::move(attempt));
     } catch (const std::exception& error) {
       error_ = std::make_exception_ptr(
-          std::runtime_error(std::string("the thread of the job cannot be started: ") + error.what()));
+          std::invalid_argument(std::string("the thread of the job cannot be started: ") + error.what()));
       std::rethrow_exception(error_);
     }
     running_ = true;

@@ -147,7 +147,6 @@ class alignas(64) Tree {
 
   // Where the walk ended.
   bool leaf_is_over() const { return leaf_.phase == Phase::kOver; }
-  float leaf_value() const { return leaf_.value; }  // of a finished game, for its side to move
   const Position& leaf_position() const { return leaf_.position; }
   const typename G::MoveSet& leaf_moves() const { return leaf_.moves; }
   bool leaf_is_root() const { return !has_root(); }

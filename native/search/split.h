@@ -51,7 +51,7 @@ class SplitPool {
  public:
   explicit SplitPool(int threads) : count_(threads) {}
 
-  // Starts helper threads 1 .. threads - 1, each running serve(index) until close(). Throws std::runtime_error where the system
+  // Starts helper threads 1 .. threads - 1, each running serve(index) until close(). Throws std::invalid_argument where the system
   // grants fewer; the pool is closed then.
   template <class Serve>
   void open(Serve serve) {

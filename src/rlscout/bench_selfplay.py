@@ -280,7 +280,7 @@ class _TimedSearch:
 
 
 def measure(asked: Asked) -> Speed:
-    """Plays for about `seconds` of wall time, and evaluates alone for as long where there is a network.
+    """Plays for about `seconds` of wall time, until a move is made at least, and evaluates alone for as long where there is a network.
 
     Raises ValueError for an unknown game, network or backend and for counts out of range."""
     played = named(asked.game)
@@ -293,7 +293,8 @@ def measure(asked: Asked) -> Speed:
     resident = psutil.Process().memory_info().rss
     loop = _Loop(played, searches, evaluator, in_flight)
     bare_count, bare_seconds, begin = 0, 0.0, time.perf_counter()
-    while loop.wall == 0.0 or time.perf_counter() - begin < asked.seconds * (1 if evaluator is None else 2):
+    limit = asked.seconds * (1 if evaluator is None else 2)
+    while time.perf_counter() - begin < limit or not any(search.counters()["moves"] for search in searches):
         loop.turn()
         if evaluator is not None and backend != "fake" and loop.timed.boards is not None:
             count, seconds = _alone(evaluator, *loop.timed.boards)

@@ -452,7 +452,7 @@ pages = int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (256 << 20),) * 2)
 try:
     engine.batched_search({"games": 1024, "threads": 1024})
-except RuntimeError as error:
+except ValueError as error:
     print(error)
 print(engine.batched_search({"games": 2, "threads": 2}).finished())
 """

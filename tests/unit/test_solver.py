@@ -214,7 +214,7 @@ def solve(room_mb):
         solver.start(rules.initial())
         solver.wait(30)
         print(solver.result()["status"], solver.result()["lower"], solver.result()["upper"])
-    except RuntimeError as error:
+    except ValueError as error:
         print(error)
     print(solver.progress()["running"])
 
