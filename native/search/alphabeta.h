@@ -361,11 +361,12 @@ class AlphaBeta<G>::Worker {
         }
       const int at = picker.take();
       const auto& child = children.items[static_cast<std::size_t>(at)];
-      begin_child(ply, tried, tried + 1 + picker.left());
+      if constexpr (kShared) begin_child(ply, tried, tried + 1 + picker.left());
       const int value = -search<kShared>(child.node, step_ - bound, ply + 1);
-      if constexpr (kShared)
+      if constexpr (kShared) {
         if (interrupted()) return 0;
-      end_child(ply);
+        end_child(ply);
+      }
       if (value > best) best = value, best_move = child.move;
       if (best >= bound) count_cut(ply, tried);
     }

@@ -98,19 +98,20 @@ class LastEmpties {
   int three(std::uint64_t own, std::uint64_t opponent, std::uint64_t empty, int bound, std::uint64_t& nodes) const {
     ++nodes;
     int best = kNone;
-    const std::uint64_t odd = odd_quadrants(empty);
-    for (std::uint64_t part : {empty & odd, empty & ~odd})
-      for (; part != 0; part &= part - 1) {
-        const int square = std::countr_zero(part);
-        const std::uint64_t turned = turned_at(own, opponent, square);
-        if (turned == 0) continue;
-        const std::uint64_t disc = std::uint64_t{1} << square;
-        const int value = -two<false>(opponent ^ turned, own | turned | disc, empty ^ disc, step_ - bound, nodes);
-        if (value > best) {
-          best = value;
-          if (best >= bound) return best;
-        }
-      }
+    // Odd are all quadrants with an empty square, or, of a pair and one alone, that of the latter: it comes first.
+    const int first = std::countr_zero(empty & odd_quadrants(empty));
+    const std::uint64_t others = empty ^ std::uint64_t{1} << first;
+    const auto try_square = [&](int square) {
+      const std::uint64_t turned = turned_at(own, opponent, square);
+      if (turned == 0) return false;
+      const std::uint64_t disc = std::uint64_t{1} << square;
+      const int value = -two<false>(opponent ^ turned, own | turned | disc, empty ^ disc, step_ - bound, nodes);
+      best = value > best ? value : best;
+      return best >= bound;
+    };
+    if (try_square(first)) return best;
+    if (try_square(std::countr_zero(others))) return best;
+    if (try_square(63 - std::countl_zero(others))) return best;
     if (best != kNone) return best;
     if constexpr (kPassed)
       return game_.score({own, opponent});
@@ -128,16 +129,13 @@ class LastEmpties {
     }
     int best = kNone;
     const std::uint64_t odd = odd_quadrants(empty);
-    for (std::uint64_t part : {moves & odd, moves & ~odd})
-      for (; part != 0; part &= part - 1) {
-        const int square = std::countr_zero(part);
-        const std::uint64_t turned = flips(own, opponent, square), disc = std::uint64_t{1} << square;
-        const int value = -three<false>(opponent ^ turned, own | turned | disc, empty ^ disc, step_ - bound, nodes);
-        if (value > best) {
-          best = value;
-          if (best >= bound) return best;
-        }
-      }
+    do {
+      const std::uint64_t first = (moves & odd) != 0 ? moves & odd : moves, disc = first & -first;
+      const std::uint64_t turned = flips(own, opponent, std::countr_zero(first));
+      const int value = -three<false>(opponent ^ turned, own | turned | disc, empty ^ disc, step_ - bound, nodes);
+      best = value > best ? value : best;
+      moves ^= disc;
+    } while (moves != 0 && best < bound);
     return best;
   }
 
