@@ -354,7 +354,8 @@ class AlphaBeta<G>::Worker {
     // 4. The replies, best first; those after the first may go to other threads.
     for (int tried = 0; best < bound && picker.left() > 0; ++tried) {
       if constexpr (kShared)
-        if (tried > 0 && picker.left() > 1 && empties >= traits_.split_empties() && shared_.pool_.has_idle()) {
+        if (tried >= replies_before_split(node, bound) && picker.left() > 1 && empties >= traits_.split_empties() &&
+            shared_.pool_.has_idle()) {
           share(children, picker, bound, ply, empties, best, best_move);
           if (interrupted()) return 0;
           break;
@@ -448,6 +449,14 @@ class AlphaBeta<G>::Worker {
       if ((proves || fails) && value > best) best = value, best_move = move;
       return !proves && !fails;
     });
+  }
+
+  // How many replies are searched before the others are shared: one, more where the traits expect that it does not come to that.
+  int replies_before_split(const Node& node, int bound) const {
+    if constexpr (requires { traits_.replies_before_split(node, bound); })
+      return traits_.replies_before_split(node, bound);
+    else
+      return 1;
   }
 
   // Opens the replies that are left to the other threads and works on them too.

@@ -1,4 +1,4 @@
-// Fast flips and mobility: the same sets as flipped_discs and legal_moves of othello.h, by four directions at a time where
+// Fast flips and mobility: the same sets as flipped_discs and legal_moves of lines.h, by four directions at a time where
 // the processor variant has AVX2.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <immintrin.h>
 #endif
 
-#include "games/othello/othello.h"
+#include "games/othello/lines.h"
 
 namespace rlscout::othello {
 

@@ -7,7 +7,7 @@
 //   bit 8 .. 15 = row 2   . 9 ........14 .       . . . . . . . .      square (row, column) is bit
 //   ...                   . 17 ...... 22 .       . . 18 .. 21 . .     8 * (row + kOffset) + column + kOffset
 //
-// On the smaller boards the frame's empty border stops every run of discs by itself; on 8x8 the masks below do.
+// On the smaller boards the frame's empty border stops every run of discs by itself; on 8x8 the masks of lines.h do.
 #pragma once
 
 #include <bit>
@@ -18,6 +18,7 @@
 #include "core/bits.h"
 #include "core/game.h"
 #include "core/hash.h"
+#include "games/othello/flips.h"
 
 namespace rlscout::othello {
 
@@ -32,51 +33,6 @@ enum class Scoring : std::uint8_t {
   kEmptiesToWinner,  // the winner takes the empty squares (tournaments, FFO)
   kDiscs,            // discs only
 };
-
-// The eight directions as four shifts, each used left and right. The mask keeps a run from wrapping round the sides.
-inline constexpr int kShifts[4] = {1, 8, 7, 9};
-inline constexpr std::uint64_t kInnerColumns = 0x7e7e7e7e7e7e7e7eu;
-inline constexpr std::uint64_t kRunMasks[4] = {kInnerColumns, ~std::uint64_t{0}, kInnerColumns, kInnerColumns};
-
-// Empty squares where the side owning `own` brackets opposing discs; `board` is the set of playable squares.
-constexpr std::uint64_t legal_moves(std::uint64_t own, std::uint64_t opponent, std::uint64_t board) {
-  std::uint64_t moves = 0;
-  for (int i = 0; i < 4; ++i) {
-    const int shift = kShifts[i];
-    const std::uint64_t inner = opponent & kRunMasks[i];
-    std::uint64_t left = inner & (own << shift), right = inner & (own >> shift);
-    left |= inner & (left << shift);
-    right |= inner & (right >> shift);
-    const std::uint64_t inner_left = inner & (inner << shift), inner_right = inner & (inner >> shift);
-    left |= inner_left & (left << 2 * shift);
-    right |= inner_right & (right >> 2 * shift);
-    left |= inner_left & (left << 2 * shift);
-    right |= inner_right & (right >> 2 * shift);
-    moves |= (left << shift) | (right >> shift);
-  }
-  return moves & board & ~(own | opponent);
-}
-
-// The opposing discs turned by a disc of `own` on bit `move`.
-constexpr std::uint64_t flipped_discs(std::uint64_t own, std::uint64_t opponent, int move) {
-  const std::uint64_t disc = std::uint64_t{1} << move;
-  std::uint64_t flipped = 0;
-  for (int i = 0; i < 4; ++i) {
-    const int shift = kShifts[i];
-    const std::uint64_t inner = opponent & kRunMasks[i];
-    std::uint64_t left = inner & (disc << shift), right = inner & (disc >> shift);
-    left |= inner & (left << shift);
-    right |= inner & (right >> shift);
-    const std::uint64_t inner_left = inner & (inner << shift), inner_right = inner & (inner >> shift);
-    left |= inner_left & (left << 2 * shift);
-    right |= inner_right & (right >> 2 * shift);
-    left |= inner_left & (left << 2 * shift);
-    right |= inner_right & (right >> 2 * shift);
-    if ((left << shift & own) != 0) flipped |= left;
-    if ((right >> shift & own) != 0) flipped |= right;
-  }
-  return flipped;
-}
 
 constexpr std::uint64_t flip_rows(std::uint64_t x) {  // row 1 <-> row 8
   x = (x >> 8 & 0x00ff00ff00ff00ffu) | (x & 0x00ff00ff00ff00ffu) << 8;
@@ -131,16 +87,16 @@ class Othello {
     return parallel_ ? Position{sw | se, nw | ne} : Position{ne | sw, nw | se};
   }
 
-  static constexpr MoveSet legal(const Position& p) { return legal_moves(p.own, p.opponent, kBoard); }
+  static MoveSet legal(const Position& p) { return mobility<N>(p.own, p.opponent, kBoard); }
 
-  static constexpr Phase phase(const Position& p) {
+  static Phase phase(const Position& p) {
     if (legal(p) != 0) return Phase::kMove;
     return legal({p.opponent, p.own}) != 0 ? Phase::kPass : Phase::kOver;
   }
 
-  static constexpr Position play(const Position& p, Move move) {
+  static Position play(const Position& p, Move move) {
     if (move == kPass) return {p.opponent, p.own};
-    const std::uint64_t flipped = flipped_discs(p.own, p.opponent, move);
+    const std::uint64_t flipped = flips(p.own, p.opponent, move);
     return {p.opponent ^ flipped, p.own | flipped | std::uint64_t{1} << move};
   }
 

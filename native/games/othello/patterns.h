@@ -251,10 +251,7 @@ class Patterns {
   static Prediction sum(const std::int32_t* weights, const Indices& indices, std::int32_t bucket) {
     std::int32_t sum = weights[bucket];
 #pragma GCC unroll 64
-    for (std::size_t i = 0; i < kInstances; ++i) {
-      sum += weights[offset(i) + indices[i]];
-      asm("" : "+r"(sum));  // one by one: collecting weights in vectors takes half as long again
-    }
+    for (std::size_t i = 0; i < kInstances; ++i) sum += weights[offset(i) + indices[i]];
     const std::int32_t cost = static_cast<std::int16_t>(sum & 0xffff);
     return {(sum - cost) / 65536, cost};
   }

@@ -74,6 +74,10 @@ class SearchTraits<othello::Othello<N>> {
   int score_step() const { return game_.scoring() == othello::Scoring::kEmptiesToWinner ? 2 : 1; }
   static int fold_empties() { return N * N - 10; }
   static int split_empties() { return N == 8 ? 15 : 14; }
+  // Where the claim is predicted to hold, one of the first three replies most often proves it.
+  static int replies_before_split(const Node& node, int bound) {
+    return node.score != kUnknownScore && node.score >= bound * kUnit ? 3 : 1;
+  }
 
   static TableKey<kKeyWords> table_key(const Position& p) {
     // The frame of a smaller board starts at bit 9 or later and is 46 bits long: 46 + 18 bits, and 28 of the second board left.
