@@ -74,9 +74,9 @@ class SearchTraits<othello::Othello<N>> {
   int score_step() const { return game_.scoring() == othello::Scoring::kEmptiesToWinner ? 2 : 1; }
   static int fold_empties() { return N * N - 10; }
   static int split_empties() { return N == 8 ? 15 : 14; }
-  // Where the claim is predicted to hold, one of the first three replies most often proves it.
+  // Where the claim is not predicted to fail by much, one of the first replies most often proves it.
   static int replies_before_split(const Node& node, int bound) {
-    return node.score != kUnknownScore && node.score >= bound * kUnit ? 3 : 1;
+    return node.score != kUnknownScore && node.score + kSplitDiscs * kUnit >= bound * kUnit ? kSplitReplies : 1;
   }
 
   static TableKey<kKeyWords> table_key(const Position& p) {
@@ -415,6 +415,8 @@ class SearchTraits<othello::Othello<N>> {
   static constexpr int kFailingDiscs = 6, kFailingEmpties = 12;
   // Where it is predicted to be kLookAheadDiscs below, what its children cost is not looked ahead for.
   static constexpr int kLookAheadDiscs = 6;
+  // Threads share the replies of a node that is predicted to be at most kSplitDiscs below only after kSplitReplies of them.
+  static constexpr int kSplitDiscs = 3, kSplitReplies = 4;
   static constexpr int kTwoPlies = 13, kFourPlies = 18, kSixPlies = 22, kMostPlies = 6;
   static constexpr int kLookAheadMoves = N == 8 ? 6 : 4, kLookAheadBits = N == 8 ? 4 : 3, kStopBits = 1;
   // With so many empties nodes are few: every move is looked into.
