@@ -236,7 +236,7 @@ class AlphaBeta {
   Claim<G> root_{};
   Budget* budget_ = nullptr;
   int hint_ply_;                   // the deepest ply that waits for hints, -1: none does
-  std::atomic<bool> halt_{false};  // a limit was met or a hint is missing
+  std::atomic<bool> halt_{false};  // a limit was met, a hint is missing, or a thread has thrown
   std::mutex error_mutex_;
   std::exception_ptr error_;  // the first that a thread of the proof threw
   SearchProgress progress_;
@@ -354,8 +354,8 @@ class AlphaBeta<G>::Worker {
     // 4. The replies, best first; those after the first may go to other threads.
     for (int tried = 0; best < bound && picker.left() > 0; ++tried) {
       if constexpr (kShared)
-        if (tried >= replies_before_split(node, bound) && picker.left() > 1 && empties >= traits_.split_empties() &&
-            shared_.pool_.has_idle()) {
+        if (tried >= replies_before_split(traits_, node, bound) && picker.left() > 1 &&
+            empties >= traits_.split_empties() && shared_.pool_.has_idle()) {
           share(children, picker, bound, ply, empties, best, best_move);
           if (interrupted()) return 0;
           break;
@@ -449,14 +449,6 @@ class AlphaBeta<G>::Worker {
       if ((proves || fails) && value > best) best = value, best_move = move;
       return !proves && !fails;
     });
-  }
-
-  // How many replies are searched before the others are shared: one, more where the traits expect that it does not come to that.
-  int replies_before_split(const Node& node, int bound) const {
-    if constexpr (requires { traits_.replies_before_split(node, bound); })
-      return traits_.replies_before_split(node, bound);
-    else
-      return 1;
   }
 
   // Opens the replies that are left to the other threads and works on them too.

@@ -86,4 +86,14 @@ int order_bit(const Traits& traits, int empties) {
     return 0;
 }
 
+// How many replies are searched before the others are shared between threads: one, more where the traits expect that it does not
+// come to that.
+template <class Traits, class Node>
+int replies_before_split(const Traits& traits, const Node& node, int bound) {
+  if constexpr (requires { traits.replies_before_split(node, bound); })
+    return traits.replies_before_split(node, bound);
+  else
+    return 1;
+}
+
 }  // namespace rlscout
