@@ -366,8 +366,8 @@ def execute(command: str, python: str, arguments: list[str]) -> NoReturn:
     start = {
         "run": ["-m", "rlscout", "run"],
         "bench": ["-m", "rlscout", "bench"],
-        "test": ["-m", "pytest", "-m", "not soak", "-n", "2", "--dist", "loadfile"],
-        "soak": ["-m", "pytest", "-m", "soak"],
+        "test": ["-m", "pytest", "-m", "not soak", "-n", "2", "--dist", "loadfile", "--max-worker-restart", "0"],
+        "soak": ["-m", "pytest", "-m", "soak", "-o", "faulthandler_timeout=0"],
     }[command]
     if command in ("test", "soak"):
         os.chdir(ROOT)

@@ -24,7 +24,8 @@ from rlscout.storage import GameSamples, Metric, SampleBatch, StoreError, open_s
 
 
 def play(folder: Path, games: int, **more: str) -> SampleBatch:
-    config = load("tictactoe-tiny", {"selfplay.opening_plies": "0", **more}, {})
+    """As nobody trains, self-play would rest for ever once it is far ahead of training: it does without a lead."""
+    config = load("tictactoe-tiny", {"selfplay.opening_plies": "0", "selfplay.lead": "0", **more}, {})
     with open_store(folder, "mnk:3,3,3") as store:
         selfplay(config, store, "w", threading.Event(), total_games=games)
         return store.read_samples(0)
@@ -168,7 +169,7 @@ def test_who_waits_for_whom_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("rlscout.selfplay.make_evaluator", lambda *_, **__: HashedEvaluator(9))
     with open_store(tmp_path, "mnk:3,3,3") as store:
         store.set_evaluation(store.add_model("one", flat_network("tictactoe"), 0, 1, {}), "+")
-    play(tmp_path, 60, **{"selfplay.simulations": "400", "selfplay.lead": "0", "selfplay.report_seconds": "0.01"})
+    play(tmp_path, 60, **{"selfplay.simulations": "400", "selfplay.report_seconds": "0.01"})
     with open_store(tmp_path, "mnk:3,3,3") as store:
         search, evaluator = (
             [metric.value for metric in store.read_metrics(name)] for name in ("search_idle", "evaluator_idle")

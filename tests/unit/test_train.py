@@ -267,7 +267,7 @@ def test_each_rank_draws_its_part_of_every_batch(tmp_path: Path) -> None:
             thread = threading.Thread(target=feeder.run)
             thread.start()
             try:
-                drawn = [feeder.batches.get() for _ in range(allowed)]
+                drawn = [feeder.batches.get(timeout=60) for _ in range(allowed)]
                 assert feeder.next() is None
             finally:
                 feeder.stop.set()
