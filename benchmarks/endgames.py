@@ -3,8 +3,9 @@
     python benchmarks/endgames.py FILE --edax lEdax-native --egaroucid Egaroucid_for_Console.out [--repeats 7]
 
 FILE: positions as `rlscout solve --file` takes them. Every program solves each position in a process of its own, in turn, so that
-a machine that is busy slows all alike; seconds are those of the process without its start, as a file without positions takes
-it. Printed are medians, and of each position the rate of the others over ours: median, lowest and highest of the pairs.
+a machine that is busy slows all alike; seconds are those of the process in user mode, without its start, as a file without
+positions takes it just before: what the system takes to give a table its pages, and to clear them, is in none of them. Printed are medians,
+and of each position, and of all of them together, the rate of the others over ours: median, lowest and highest of the pairs.
 
 A node is what a program counts as one (endgames.md). Score for score the programs must agree, or this ends with an error."""
 
@@ -18,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from rlscout.games import game
@@ -61,7 +62,7 @@ def egaroucid(binary: Path, log2_entries: int) -> Program:
 
 
 def cpu_seconds(program: Program, file: Path) -> tuple[float, str]:
-    """Of a process from its start to its end, and what it printed."""
+    """Of a process in user mode, and what it printed."""
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             [*program.command, str(file)], cwd=program.folder, stdout=output, stderr=subprocess.DEVNULL
@@ -72,10 +73,13 @@ def cpu_seconds(program: Program, file: Path) -> tuple[float, str]:
         text = output.read()
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(program.command)} {file}: exit status {process.returncode}\n{text}")
-    return used.ru_utime + used.ru_stime, text
+    return used.ru_utime, text
 
 
-def solve(program: Program, file: Path, start: float) -> Run:
+def solve(program: Program, file: Path, nothing: Path) -> Run:
+    """What a file takes beyond one without positions. The first start is for the caches: after another program it takes longer."""
+    cpu_seconds(program, nothing)
+    start, _ = cpu_seconds(program, nothing)
     seconds, text = cpu_seconds(program, file)
     found = program.answer.search(text)
     if found is None:
@@ -84,6 +88,21 @@ def solve(program: Program, file: Path, start: float) -> Run:
         said = json.loads(found[0])
         return Run(said["score"], said["nodes"], said["evaluations"], seconds - start)
     return Run(int(found["score"]), int(found["nodes"]), 0, seconds - start)
+
+
+def together(runs: list[Run]) -> Run:
+    """One run over several positions; its score is the sum of theirs."""
+    return Run(*(sum(getattr(run, field.name) for run in runs) for field in fields(Run)))
+
+
+def rows(where: str, found: dict[str, list[Run]]) -> None:
+    """Prints a row for each program; the first is ours, which the others are paired with, run by run."""
+    ours = next(iter(found.values()))
+    for name, runs in found.items():
+        paired = [
+            their.nodes / their.seconds / (own.nodes / own.seconds) for their, own in zip(runs, ours, strict=True)
+        ]
+        print(row(where, name, runs, paired), flush=True)
 
 
 def row(where: str, name: str, runs: list[Run], paired: list[float]) -> str:
@@ -115,23 +134,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         nothing, one = Path(folder) / "nothing", Path(folder) / "one"
         nothing.touch()
-        starts = {
-            program.name: statistics.median(cpu_seconds(program, nothing)[0] for _ in range(options.repeats))
-            for program in programs
-        }
+        solved: list[dict[str, list[Run]]] = []
         for problem in read_problems(game("othello8"), options.file):
             one.write_text(problem.position.text + "\n")
             runs: dict[str, list[Run]] = {program.name: [] for program in programs}
             for _ in range(options.repeats):
                 for program in programs:
-                    runs[program.name].append(solve(program, one, starts[program.name]))
+                    runs[program.name].append(solve(program, one, nothing))
             scores = {name: found[0].score for name, found in runs.items()}
             if len(set(scores.values())) != 1:
                 raise RuntimeError(f"{problem.position.text}: the programs disagree: {scores}")
-            rates = {name: [run.nodes / run.seconds for run in found] for name, found in runs.items()}
-            for name, found in runs.items():
-                paired = [theirs / own for theirs, own in zip(rates[name], rates[programs[0].name], strict=True)]
-                print(row(f"line {problem.line}", name, found, paired), flush=True)
+            rows(f"line {problem.line}", runs)
+            solved.append(runs)
+    if len(solved) > 1:
+        rows(
+            "together",
+            {
+                name: [together([runs[name][i] for runs in solved]) for i in range(options.repeats)]
+                for name in solved[0]
+            },
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ a book is taken on trust by the solver: it answers people, and `rlscout solve --
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -99,31 +99,38 @@ def make(
     options: SolveOptions,
     about: str,
     on_proof: Callable[[int, int, Solution], None] = lambda number, all, solution: None,
+    draft: Path | None = None,
 ) -> Book:
     """Proves the score of every position after `plies` plies; those before follow from them, move by move.
 
-    `on_proof` hears of each: its number, the number of all, the solution."""
+    `on_proof` hears of each: its number, the number of all, the solution. `draft` keeps what is proven so far: made again with it, after
+    whatever ended the first time, a book goes on from there. ValueError where it is no book of this game."""
     layers = positions_after(played, plies)
     proof = Proof(played, options)
-    scores: dict[bytes, int] = {}
+    scores = Book.read(played, draft).scores if draft is not None and draft.exists() else {}
     for number, position in enumerate(layers[-1], 1):
+        if position.key in scores:
+            continue
         solution = solve_with(proof, position, Limits())  # no limit: it ends proven
         scores[position.key] = solution.lower
+        if draft is not None:
+            _book(played, about, layers[-1:], scores).save(draft)
         on_proof(number, len(layers[-1]), solution)
     for layer in reversed(layers[:-1]):
         for position in layer:
             scores.setdefault(
                 position.key, max(_after(position, move, scores) for move in position.legal_squares or [-1])
             )
-    ordered = list(_distinct(position for layer in layers for position in layer))
-    return Book(played.name, played.scoring, about, {p.key: scores[p.key] for p in ordered}, tuple(ordered))
+    return _book(played, about, layers, scores)
+
+
+def _book(played: Game, about: str, layers: list[list[Position]], scores: dict[bytes, int]) -> Book:
+    """Of those positions whose scores are known."""
+    known = {p.key: p for layer in layers for p in layer if p.key in scores}
+    return Book(played.name, played.scoring, about, {key: scores[key] for key in known}, tuple(known.values()))
 
 
 def _after(position: Position, move: int, scores: dict[bytes, int]) -> int:
     """The score of a move."""
     after = position.play([move])
     return -(after.score() if after.over else scores[after.key])
-
-
-def _distinct(positions: Iterable[Position]) -> Iterable[Position]:
-    return {position.key: position for position in positions}.values()

@@ -204,7 +204,7 @@ class SolveConfig:
         "order of moves; auto: the network near the root, patterns (where a table comes with the game) or static order below",
         choices=("auto", "network+patterns", "network", "patterns", "static", "random"),
     )
-    hint_ply: int = setting(4, "the network orders positions down to this ply below the root", 0, 10_000)
+    hint_ply: int = setting(2, "the network orders positions down to this ply below the root", 0, 10_000)
     hint_batch: int = setting(4096, "positions evaluated at once for the ordering", 1, 1_000_000)
     compare: bool = setting(
         True,

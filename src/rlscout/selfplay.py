@@ -45,8 +45,9 @@ CLOSE_SECONDS = 1.0
 def selfplay(
     config: Config, store: Store, worker: str, stopping: threading.Event, total_games: int = 0, rank: int = 0
 ) -> None:
-    """Plays until `stopping` is set, or `total_games` games are played; rests meanwhile as `selfplay.lead` says. `worker`
-    must be unique among those that run at a time; `rank`, which of the processes of this host it is, chooses its device."""
+    """Plays until `stopping` is set, and rests where it is far ahead of training (`selfplay.lead`); or, without a rest, until
+    `total_games` games are played. `worker` must be unique among those that run at a time; `rank`, which of the processes of
+    this host it is, chooses its device."""
     played = game(config.game, config.scoring)
     check_backend(config.search.backend)  # now, not when the first network comes
     start = patiently(lambda: _next_start(store, worker), stopping, log)
@@ -114,7 +115,7 @@ def _play(
             uploader.report(meter.read(evaluator))
             if total_games and first_game + finished >= total_games:
                 break
-            while watch.resting and not stopping.wait(0.1):
+            while watch.resting and not total_games and not stopping.wait(0.1):
                 uploader.report(meter.read(evaluator))
             newest, other = watch.newest()
             if newest != model:

@@ -47,7 +47,7 @@ class Limits:
 @dataclass(frozen=True)
 class SolveOptions:
     ordering: str = "auto"  # of ORDERINGS; a network needs an evaluator, "patterns" a table that comes with the package
-    hint_ply: int = 4  # the network orders positions down to this ply below the root
+    hint_ply: int = 2  # the network orders positions down to this ply below the root
     hint_batch: int = 4096
     table_mb: int = 64
     threads: int = 1

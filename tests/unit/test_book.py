@@ -8,7 +8,7 @@ import pytest
 
 from rlscout import book
 from rlscout.games import game
-from rlscout.solving import SolveOptions, solve
+from rlscout.solving import Solution, SolveOptions, solve
 
 PLIES = 3
 
@@ -39,6 +39,24 @@ def test_a_book_is_read_as_it_was_written(made: book.Book, tmp_path: Path) -> No
     made.save(tmp_path / "o4.book")
     again = book.Book.read(game("othello4"), tmp_path / "o4.book")
     assert (again.scores, again.about, again.positions) == (made.scores, made.about, made.positions)
+
+
+def test_a_book_that_was_stopped_goes_on_from_its_draft(made: book.Book, tmp_path: Path) -> None:
+    draft, proven = tmp_path / "o4.book.draft", []
+
+    def told(number: int, count: int, solution: Solution) -> None:
+        assert count == 11
+        proven.append(number)
+        if len(proven) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        book.make(game("othello4"), PLIES, SolveOptions(), "made by a test", told, draft)
+    assert len(book.Book.read(game("othello4"), draft).positions) == 3
+    assert book.make(game("othello4"), PLIES, SolveOptions(), "made by a test", told, draft) == made
+    assert proven == list(range(1, 12))
+    with pytest.raises(ValueError, match=r"o4\.book\.draft, line \d+: "):
+        book.make(game("othello6"), 1, SolveOptions(), "made by a test", told, draft)
 
 
 @pytest.mark.parametrize("line", ["-----OX--XO-- X; 3", "-----OX--XO----- X; three", "-----OX--XO----- X"])

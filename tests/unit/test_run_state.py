@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -100,3 +103,15 @@ def test_a_backend_that_is_not_there_is_refused_before_anything_is_learned(confi
     with pytest.raises(ValueError, match="unknown backend 'foo'; allowed are auto, torch"):
         run(load("tictactoe-tiny", {"data": config.data, "search.backend": "foo"}, {}))
     assert list(Path(config.data).iterdir()) == []
+
+
+def test_a_server_that_refuses_to_start_ends_the_run_in_words(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where all was learned before, and nothing but the proof would ask the server."""
+    monkeypatch.setattr("rlscout.run.stop_on_signals", threading.Event)
+    RunState(1e9, None).save(Path(config.data))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        assert run(replace(config, server=replace(config.server, address=address, timeout_seconds=1e4))) == 2
+    assert f"address {address} is in use" in capsys.readouterr().out

@@ -24,8 +24,7 @@ from rlscout.storage import GameSamples, Metric, SampleBatch, StoreError, open_s
 
 
 def play(folder: Path, games: int, **more: str) -> SampleBatch:
-    """As nobody trains, self-play would rest for ever once it is far ahead of training: it does without a lead."""
-    config = load("tictactoe-tiny", {"selfplay.opening_plies": "0", "selfplay.lead": "0", **more}, {})
+    config = load("tictactoe-tiny", {"selfplay.opening_plies": "0", **more}, {})
     with open_store(folder, "mnk:3,3,3") as store:
         selfplay(config, store, "w", threading.Event(), total_games=games)
         return store.read_samples(0)
@@ -56,6 +55,13 @@ def test_a_restart_plays_other_games(tmp_path: Path) -> None:
     assert len(both.ids) > len(first.ids)
     assert both.visits[: len(first.ids)].tolist() == first.visits.tolist()
     assert both.visits[len(first.ids) :].tolist() != first.visits.tolist()
+
+
+def test_a_number_of_games_is_played_without_a_rest(tmp_path: Path) -> None:
+    """Whoever asks for it may train nothing, and self-play would rest for ever."""
+    first = play(tmp_path, 1)
+    both = play(tmp_path, 5000, **{"train.min_samples": "1", "selfplay.poll_seconds": "0.01"})
+    assert len(set(both.games.tolist())) >= len(set(first.games.tolist())) + 5000
 
 
 def test_the_best_network_plays(tmp_path: Path) -> None:

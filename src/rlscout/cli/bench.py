@@ -126,6 +126,7 @@ def evaluation(
       rlscout bench eval --blocks 1,2,6,10 --channels 64,128 --batch 1..4096 --csv eval.csv --plot eval.svg
     """
     from rlscout import bench_eval as job
+    from rlscout.files import write_whole
     from rlscout.inference import available
 
     _check_places(csv, plot)
@@ -138,7 +139,7 @@ def evaluation(
         print(job.as_json(row) if json else job.as_text(row), flush=True)
     for path, write in ((csv, job.as_csv), (plot, job.as_plot)):
         if path is not None:
-            path.write_text(write(rows), encoding="utf-8")
+            write_whole(path, write(rows))
     return OK
 
 
@@ -231,6 +232,7 @@ def ordering(
     """
     from rlscout import ordering as job
     from rlscout.bench_eval import numbers
+    from rlscout.files import write_whole
     from rlscout.games import random_positions
     from rlscout.plot import stacked
     from rlscout.storage import holds_run
@@ -257,9 +259,9 @@ def ordering(
     if json:
         print(grid.json())
     if csv is not None:
-        csv.write_text(grid.csv(), encoding="utf-8")
+        write_whole(csv, grid.csv())
     if plot is not None:
-        plot.write_text(stacked(grid.plots()), encoding="utf-8")
+        write_whole(plot, stacked(grid.plots()))
     if evaluator is not None and holds_run(Path(config.data)):
         grid.save(Path(config.data))
     return OK

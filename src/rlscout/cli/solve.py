@@ -59,7 +59,7 @@ def solve(
     seconds: Annotated[Seconds | None, Parameter(help="Limit on time.")] = None,
     table_mb: Annotated[Positive, Parameter(help="Memory of the transposition table.")] = 256,
     threads: Annotated[Positive, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
-    hint_ply: Annotated[NotNegative, Parameter(help="The network orders down to this ply below the root.")] = 4,
+    hint_ply: Annotated[NotNegative, Parameter(help="The network orders down to this ply below the root.")] = 2,
     seed: Annotated[NotNegative, Parameter(help="Of --ordering random.")] = 1,
     state: Annotated[
         Path | None, Parameter(help="Keep what is proven in this file, to go on from after a limit, Ctrl-C or a crash.")

@@ -32,7 +32,8 @@ def book(
 ) -> int:
     """The exact score of an opening, at once, from the book that comes with the game; or make such a book.
 
-    Exit status: 0 found (or made), 2 bad input, 3 not in the book.
+    Exit status: 0 found (or made), 2 bad input, 3 not in the book. Stopped or killed, a book that is made again goes on from
+    FILE.draft.
 
     Try:
       rlscout book othello6 --moves e4c5
@@ -85,8 +86,12 @@ def _make_book(played: Game, path: Path, plies: int, threads: int, table_mb: int
             f"{number} of {count}: {solution.position.text} {solution.lower:+d}, {solution.nodes:,} nodes", flush=True
         )
 
-    made = openings.make(played, plies, options, about, told)
+    draft = path.with_name(path.name + ".draft")
+    if draft.exists():
+        print(f"going on from {draft}", flush=True)
+    made = openings.make(played, plies, options, about, told, draft)
     made.save(path)
+    draft.unlink(missing_ok=True)
     print(f"{len(made.scores)} positions in {path}; score of the start {made.score(played.start):+d}")
     return OK
 

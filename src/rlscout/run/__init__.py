@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,7 +33,7 @@ from rlscout.run.proving import Proving
 from rlscout.run.supervisor import Child, RunError, free_port, last_lines, stop
 from rlscout.run.telling import how_to_go_on, tell
 from rlscout.solving import checked_ordering
-from rlscout.storage import Store, holds_run, open_run, open_store
+from rlscout.storage import Store, StoreError, holds_run, open_run, open_store
 from rlscout.view import Status, Usage, View, clock
 
 log = logging.getLogger(__name__)
@@ -184,8 +185,18 @@ class Session:
         log.info("run ends")
 
     def store(self) -> Store:
-        keys = Path(self.config.server.keys) if self.config.server.keys else None
-        return open_store(self.address, self.game.name, keys=keys, timeout=self.config.server.timeout_seconds)
+        """RunError at once where the server refuses to start, StoreError where none answers in time."""
+        keys, patience = self.config.server.keys or None, self.config.server.timeout_seconds
+        connect = partial(open_store, self.address, self.game.name, keys=Path(keys) if keys else None)
+        deadline = time.monotonic() + patience
+        while True:
+            self.server.tend()
+            try:
+                connect(timeout=min(1.0, patience)).close()
+                return connect(timeout=patience)
+            except StoreError:
+                if self.stopping.is_set() or time.monotonic() > deadline:
+                    raise
 
     def learn(self, budget: float) -> None:
         """Keeps all processes running until the budget is spent; counts only time in which they do."""
@@ -219,7 +230,6 @@ class Session:
 
     def solve(self, asked: Position) -> None:
         """Proof, certificate, verification and comparisons; the result goes to the store and the state."""
-        self.server.tend()
         with self.store() as store:
             proving = Proving(
                 self.config,
