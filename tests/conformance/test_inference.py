@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -240,10 +241,49 @@ def test_bad_requests_are_refused_by_name() -> None:
         make_evaluator("torch", network(HEADERS[0]), "gpu")
 
 
-@pytest.mark.parametrize("backend", [b for b in NETWORK_BACKENDS if b.values != ("torch",)])
+@pytest.mark.parametrize("backend", [b for b in NETWORK_BACKENDS if b.values not in (("torch",), ("onnx",))])
 def test_other_backends_are_for_the_cpu(backend: str) -> None:
-    with pytest.raises(ValueError, match=f"'{backend.partition('-')[0]}' runs on the CPU, not on 'cuda'"):
+    name = backend if backend.startswith("onnx") else backend.partition("-")[0]
+    with pytest.raises(ValueError, match=f"'{name}' runs on the CPU, not on 'cuda'"):
         make_evaluator(backend, network(HEADERS[0]), "cuda")
+
+
+@needs("onnx")
+def test_onnx_takes_the_providers_of_a_gpu_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    class Session:
+        """Takes the providers that a library without a driver would drop, where `falls`."""
+
+        falls = False
+
+        def __init__(self, model: bytes, options: object, providers: list[tuple[str, dict[str, str]]]) -> None:
+            self.asked = providers
+
+        def get_providers(self) -> list[str]:
+            return [name for name, _ in self.asked[2 * self.falls :]]
+
+    def made(device: str) -> list[tuple[str, dict[str, str]]]:
+        evaluator: Any = make_evaluator("onnx", network(HEADERS[0]), device)
+        asked: list[tuple[str, dict[str, str]]] = evaluator._session.asked
+        return asked
+
+    with pytest.raises(ValueError, match="backend 'onnx' does not run on 'mps'; allowed are auto, cpu, cuda, cuda:N, "):
+        made("mps")
+    here = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: here)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    with pytest.raises(ValueError, match="can't use 'tensorrt' here: .*no TensorrtExecutionProvider; `pip install"):
+        made("tensorrt")
+    assert [name for name, _ in made("cpu")] == here[1:]
+    cuda = [("CUDAExecutionProvider", {"device_id": "1", "use_tf32": "0"}), ("CPUExecutionProvider", {})]
+    assert made("cuda:1") == cuda
+    assert made("cuda")[0][1]["device_id"] == "0"
+    here.insert(0, "TensorrtExecutionProvider")
+    assert made("tensorrt:1") == [("TensorrtExecutionProvider", {"device_id": "1"}), *cuda]
+    monkeypatch.setattr(Session, "falls", True)
+    with pytest.raises(ValueError, match="can't use 'tensorrt' here: ONNX Runtime fell back to CPUExecutionProvider"):
+        made("tensorrt")
 
 
 @pytest.mark.parametrize("backend", NEEDS_CUDA)

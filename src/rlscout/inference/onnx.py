@@ -1,7 +1,9 @@
-"""The network on ONNX Runtime, on the CPU: in single precision, or in 8 bits."""
+"""The network on ONNX Runtime, on the CPU: in single precision, or in 8 bits. With the packages for it, in single precision on CUDA
+and TensorRT too."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rlscout.inference import StagedEvaluator
@@ -17,6 +19,10 @@ except ImportError as error:
     ) from None
 
 
+Providers = list[tuple[str, dict[str, str]]]
+CPU: Providers = [("CPUExecutionProvider", {})]
+
+
 class OnnxEvaluator(StagedEvaluator):
     """`int8`: quantised, its ranges found on `calibration` (packed positions [B, 2W]; default: of random games)."""
 
@@ -28,10 +34,14 @@ class OnnxEvaluator(StagedEvaluator):
         int8: bool = False,
         calibration: U64 | None = None,
     ) -> None:
-        if device not in ("auto", "cpu"):
-            raise ValueError(f"backend 'onnx' runs on the CPU, not on '{device}'; allowed are auto, cpu")
+        if int8 and device not in ("auto", "cpu"):
+            raise ValueError(f"backend 'onnx-int8' runs on the CPU, not on '{device}'; allowed are auto, cpu")
+        providers = _providers(device)
         super().__init__(network)
-        self._session = _session(quantised(network, calibration, weight_levels()) if int8 else graph(network), threads)
+        model = quantised(network, calibration, weight_levels()) if int8 else graph(network)
+        self._session = _session(model, threads, providers)
+        if (used := self._session.get_providers()[0]) != providers[0][0]:
+            raise ValueError(f"backend 'onnx' can't use '{device}' here: ONNX Runtime fell back to {used} and told why")
 
     def run(self, planes: F32) -> tuple[F32, F32]:
         logits, value = self._session.run(["policy", "value"], {"planes": planes})
@@ -49,8 +59,27 @@ def _run(model: bytes, outputs: Sequence[str], x: F32) -> Sequence[F32]:
     return answers
 
 
-def _session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+def _providers(device: str) -> Providers:
+    """What one of them can't do falls to the next. ValueError where the device is unknown, or this ONNX Runtime is without it."""
+    if device in ("auto", "cpu"):
+        return CPU
+    if not (asked := re.fullmatch(r"(cuda|tensorrt)(?::(\d+))?", device)):
+        raise ValueError(
+            f"backend 'onnx' does not run on '{device}'; allowed are auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N"
+        )
+    where = {"device_id": asked[2] or "0"}
+    cuda: Providers = [("CUDAExecutionProvider", {**where, "use_tf32": "0"}), *CPU]
+    wanted = cuda if asked[1] == "cuda" else [("TensorrtExecutionProvider", where), *cuda]
+    if wanted[0][0] not in (here := onnxruntime.get_available_providers()):
+        raise ValueError(
+            f"backend 'onnx' can't use '{device}' here: ONNX Runtime has {', '.join(here)}, and no {wanted[0][0]}; "
+            "`pip install onnxruntime-gpu` in place of onnxruntime"
+        )
+    return wanted
+
+
+def _session(model: bytes, threads: int, providers: Providers = CPU) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=providers)
