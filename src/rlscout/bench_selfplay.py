@@ -33,6 +33,7 @@ from rlscout.inference import (
     Heads,
     QueuedEvaluator,
     StagedEvaluator,
+    check_backend,
     choose,
     heads_of,
     make_evaluator,
@@ -284,7 +285,11 @@ def measure(asked: Asked) -> Speed:
 
     Raises ValueError for an unknown game, network or backend and for counts out of range."""
     played = named(asked.game)
-    in_flight = max(1, asked.games // asked.searches)
+    if asked.searches > asked.games:
+        raise ValueError(f"{asked.games} games for {asked.searches} searches: each needs one")
+    check_backend(asked.backend)
+    in_flight = asked.games // asked.searches
+    games = in_flight * asked.searches
     backend, why, evaluator = _evaluator(asked, played, in_flight)
     if evaluator is not None:
         start = np.tile(played.engine.initial(), (in_flight, 1))
@@ -311,7 +316,7 @@ def measure(asked: Asked) -> Speed:
         backend,
         why,
         asked.simulations,
-        asked.games,
+        games,
         asked.threads,
         asked.searches,
         asked.cache,
@@ -324,7 +329,7 @@ def measure(asked: Asked) -> Speed:
         hit_rate=known / max(1, known + loop.timed.evaluated),
         batch=loop.timed.evaluated / max(1, loop.rounds),
         repeated_nodes=repeated / max(1, nodes),
-        bytes_per_tree=(psutil.Process().memory_info().rss - resident) / asked.games,
+        bytes_per_tree=(psutil.Process().memory_info().rss - resident) / games,
         search_idle=1.0 - sum(loop.clock.wall[name] for name in (WALK, BACK_UP, GAMES)) / loop.wall,
         evaluator_idle=loop.timed.idle(loop.wall),
         seconds_per_1000_games=1000 * mean_moves(played.name) * loop.wall / max(moves, simulations / asked.simulations),

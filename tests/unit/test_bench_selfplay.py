@@ -68,6 +68,17 @@ def test_without_a_network(network: str) -> None:
     assert speed.bare_evaluations_per_s == 0
 
 
+def test_games_are_those_in_flight() -> None:
+    assert measure(Asked("mnk:4,4,4", "fake", 20, 5, searches=2, seconds=0.1)).games == 4
+    with pytest.raises(ValueError, match="1 games for 2 searches: each needs one"):
+        measure(Asked("mnk:4,4,4", "fake", 20, 1, searches=2))
+
+
+def test_an_unknown_backend_is_refused_where_none_is_needed() -> None:
+    with pytest.raises(ValueError, match="unknown backend 'onyx'; allowed are auto"):
+        measure(Asked("mnk:4,4,4", "rollout", 20, 3, backend="onyx"))
+
+
 def test_a_file_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "network"
     file.write_bytes(random_network("othello4").to_bytes())
