@@ -99,8 +99,7 @@ def peer(judge: str, sims: int, games: int, seconds: float) -> float:
             value=jnp.where(over, 0.0, value),
         ), state
 
-    @jax.jit
-    def turn(params: Any, state: Any, key: Any) -> Any:
+    def one_turn(params: Any, state: Any, key: Any) -> Any:
         keys = jax.random.split(key, 4)
         logits, value = judged(params, state, keys[0])
         found = mctx.muzero_policy(
@@ -113,6 +112,7 @@ def peer(judge: str, sims: int, games: int, seconds: float) -> float:
         )
         return step_or_reset(state, found.action, jax.random.split(keys[2], games)), keys[3]
 
+    turn = jax.jit(one_turn)
     state, key = jax.vmap(env.init)(jax.random.split(jax.random.PRNGKey(1), games)), jax.random.PRNGKey(2)
     state, key = jax.block_until_ready(turn(params, state, key))
     turns, begin = 0, time.process_time()
