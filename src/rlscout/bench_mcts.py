@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 
 from rlscout.games import game as named
+from rlscout.inference.calibration import mean_moves
 
 ANSWERS = 16
 """Different batches of answers of the fake network, used in turn."""
@@ -28,11 +29,14 @@ class Speed:
     simulations: int  # a move
     games: int  # in flight
     threads: int
+    cache: int  # answers kept across games
     sims_per_s: float
     evaluations_per_s: float  # leaves given to the fake network; 0 for rollouts
     moves_per_s: float
-    bytes_per_tree: float  # growth of resident memory over the number of games in flight
+    hit_rate: float  # of the cache
+    bytes_per_tree: float  # growth of resident memory, that of the cache too, over the number of games in flight
     nodes_per_tree: float  # when the time was over
+    seconds_per_1000_games: float  # wall, of games as long as random ones
     seconds: float  # CPU
     wall_seconds: float
 
@@ -43,8 +47,10 @@ class Speed:
         return (
             f"{self.game}, {self.network}, {self.simulations} simulations a move, {self.games} games, "
             f"{self.threads} threads: {self.sims_per_s:,.0f} simulations/s, {self.evaluations_per_s:,.0f} evaluations/s, "
-            f"{self.moves_per_s:,.0f} moves/s, {self.bytes_per_tree / 1000:,.0f} kB a tree "
-            f"({self.seconds:.1f} CPU s, {self.wall_seconds:.1f} s)"
+            f"{self.moves_per_s:,.0f} moves/s, {self.bytes_per_tree / 1000:,.0f} kB a tree"
+            f"{' with its share of the cache' if self.cache else ''} "
+            f"({self.seconds:.1f} CPU s, {self.wall_seconds:.1f} s); 1000 games in {self.seconds_per_1000_games:,.0f} s"
+            + (f"; hit rate {self.hit_rate:.1%}" if self.cache else "")
         )
 
 
@@ -56,8 +62,10 @@ def measure(
     threads: int = 1,
     seconds: float = 5.0,
     symmetries: bool = True,
+    cache: int = 0,
 ) -> Speed:
-    """Plays games against itself for `seconds` of wall time.
+    """Plays games against itself for `seconds` of wall time; with `cache`, so many answers are kept across games, images of a
+    position folded.
 
     Raises ValueError for an unknown game or network and for counts out of range."""
     if network not in ("rollout", "fake"):
@@ -79,6 +87,8 @@ def measure(
             "noise_alpha": 1.0,
             "noise_weight": 0.25,
             "symmetries": symmetries,
+            "cache": cache,
+            "fold": cache > 0,
             "seed": 1,
             "threads": threads,
         }
@@ -101,11 +111,17 @@ def measure(
         simulations,
         games,
         threads,
+        cache,
         sims_per_s=counters["simulations"] / cpu,
         evaluations_per_s=counters["evaluations"] / cpu,
         moves_per_s=counters["moves"] / cpu,
+        hit_rate=counters["known"] / max(1, counters["known"] + counters["evaluations"]),
         bytes_per_tree=(psutil.Process().memory_info().rss - resident) / games,
         nodes_per_tree=counters["nodes"] / games,
+        seconds_per_1000_games=1000
+        * mean_moves(played.name)
+        * wall
+        / max(counters["moves"], counters["simulations"] / simulations),
         seconds=cpu,
         wall_seconds=wall,
     )

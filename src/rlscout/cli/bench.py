@@ -32,6 +32,16 @@ Try:
 )
 
 
+Cache = Annotated[
+    Literal["on", "off"], Parameter(help="Keep 131072 answers across games, images of a position folded.")
+]
+
+
+def _answers(cache: Literal["on", "off"]) -> int:
+    """That are kept."""
+    return 1 << 17 if cache == "on" else 0
+
+
 @bench.default
 def signature() -> int:
     """Print the node counts and the signature."""
@@ -51,12 +61,13 @@ def mcts(
     threads: Positive = 1,
     seconds: Seconds = 5.0,
     symmetries: bool = True,
+    cache: Cache = "off",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Simulations a CPU second of the native search in self-play, and the memory of a tree."""
+    """Simulations a CPU second of the native search in self-play, and the memory of a tree. With a network: `rlscout bench selfplay`."""
     from rlscout.bench_mcts import measure
 
-    speed = measure(game, network, sims, games, threads, seconds, symmetries)
+    speed = measure(game, network, sims, games, threads, seconds, symmetries, _answers(cache))
     print(speed.json() if json else speed.text())
     return OK
 
@@ -73,9 +84,7 @@ def selfplay_speed(
     seconds: Seconds = 5.0,
     backend: str = "auto",
     device: str = "auto",
-    cache: Annotated[
-        Literal["on", "off"], Parameter(help="Keep 131072 answers across games, images of a position folded.")
-    ] = "off",
+    cache: Cache = "off",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """How fast self-play is, whole, beside the evaluator alone on the same boards; each step and copy of a round.
@@ -96,7 +105,7 @@ def selfplay_speed(
             seconds,
             backend,
             device,
-            (cache == "on") << 17,
+            _answers(cache),
             cache == "on",
         )
     )
