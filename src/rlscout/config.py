@@ -54,7 +54,7 @@ class SearchConfig:
     symmetries: bool = setting(True, "evaluate each position under a symmetry drawn by hash(seed, position)")
     backend: str = setting(
         "auto",
-        "where a network runs: auto (see docs/adding-a-backend.md), torch, onnx, onnx-int8, openvino, native-int8 ...",
+        "where a network runs: auto (see docs/adding-a-backend.md), torch, onnx, onnx-int8, openvino, coreml, native-int8 ...",
     )
     device: str = setting(
         "auto",

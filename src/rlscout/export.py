@@ -6,26 +6,18 @@ logits of all squares [batch, S], and `value` for the side to move, [batch, 1]. 
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rlscout.files import write_whole
 from rlscout.models import named
-from rlscout.network import PLANES, U64, Network, folded
+from rlscout.network import U64, Network
 from rlscout.storage import open_run
-
-if TYPE_CHECKING:
-    import torch
 
 NEWEST = 20_000
 """Stored samples among which those of the calibration are drawn."""
-MAX_BATCH = 65_536
-"""Of Core ML, which wants a bound."""
 
 
 def load(model: str, data: Path | None, calibration: int = 512) -> tuple[Network, U64 | None]:
@@ -60,51 +52,15 @@ def _onnx_int8(network: Network, out: Path, calibration: U64 | None) -> None:
 
 
 def _torchscript(network: Network, out: Path, calibration: U64 | None) -> None:
-    write_whole(out, _traced(network).save_to_buffer())
+    from rlscout.tower import traced
+
+    write_whole(out, traced(network).save_to_buffer())
 
 
 def _coreml(network: Network, out: Path, calibration: U64 | None) -> None:
-    """Half precision inside, as the Neural Engine wants it; single at both ends."""
-    try:
-        logging.getLogger("coremltools").setLevel(logging.ERROR)  # it warns of every torch that it was not tested with
-        import coremltools  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise ValueError(f"the format coreml needs coremltools ({error}); `pip install coremltools`") from None
-    batch = coremltools.RangeDim(1, MAX_BATCH, default=64)
-    planes = (batch, PLANES, network.header.rows, network.header.columns)
-    coremltools.convert(
-        _traced(network),
-        inputs=[coremltools.TensorType("planes", shape=planes, dtype=np.float32)],
-        outputs=[coremltools.TensorType(name, dtype=np.float32) for name in ("policy", "value")],
-        minimum_deployment_target=coremltools.target.macOS13,
-    ).save(str(out))
+    from rlscout.inference.coreml import converted
 
-
-def _traced(network: Network) -> torch.jit.ScriptModule:
-    import torch
-
-    from rlscout.tower import Tower, tower_of
-
-    class Exported(torch.nn.Module):
-        """The tower, its value as [batch, 1] like that of the other formats."""
-
-        def __init__(self, tower: Tower) -> None:
-            super().__init__()
-            self.tower = tower
-
-        def forward(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            policy, value = self.tower(planes)
-            return policy, value[:, None]
-
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # torch would have torch.export, which is no file for libtorch
-        header = network.header
-        example = torch.zeros(2, PLANES, header.rows, header.columns)
-        tower = Exported(tower_of(folded(network)).eval())
-        traced: torch.jit.ScriptModule = torch.jit.trace(tower, example)  # type: ignore[no-untyped-call]
-        return traced
+    converted(network).save(str(out))
 
 
 FORMATS: dict[str, Callable[[Network, Path, U64 | None], None]] = {

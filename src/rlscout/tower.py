@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlscout.network import F32, NORM_EPSILON, PLANES, Header, Network, shapes
+from rlscout.network import F32, NORM_EPSILON, PLANES, Header, Network, folded, shapes
 
 
 class Convolution(nn.Module):
@@ -86,6 +87,28 @@ def tower_of(network: Network) -> Tower:
     tower = Tower(network.header)
     set_weights(tower, network.weights)
     return tower
+
+
+def traced(network: Network) -> torch.jit.ScriptModule:
+    """Planes -> logits, value [B, 1], as exported files have it. Batch norm is folded."""
+
+    class Exported(nn.Module):
+        def __init__(self, tower: Tower) -> None:
+            super().__init__()
+            self.tower = tower
+
+        def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+            policy, value = self.tower(planes)
+            return policy, value[:, None]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # torch would have torch.export, which is no file for libtorch
+        example = torch.zeros(2, PLANES, network.header.rows, network.header.columns)
+        tower = Exported(tower_of(folded(network)).eval())
+        module: torch.jit.ScriptModule = torch.jit.trace(tower, example)  # type: ignore[no-untyped-call]
+        return module
 
 
 def set_weights(tower: Tower, weights: Mapping[str, F32]) -> None:

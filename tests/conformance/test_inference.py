@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from networks import network
 from numpy.typing import NDArray
 
+from rlscout import inference
 from rlscout.config import NetworkConfig
 from rlscout.games import game
 from rlscout.inference import BACKENDS, NEEDS_CUDA, best_moves, make_evaluator
@@ -28,11 +30,12 @@ HEADERS = [
     Header("mnk:15,15,5", 15, 15, replace(SMALL, blocks=1)),
 ]
 NAMES = [f"{h.game}{' with batch norm' * h.architecture.batch_norm}" for h in HEADERS]
-NEEDED = {"onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"]}
+NEEDED = {"onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"], "coreml": ["coremltools"]}
 TOLERANCE = {
     "openvino-bf16": (0.01, 0.015),
     "onnx-int8": (0.03, 0.06),
     "openvino-int8": (0.03, 0.06),
+    "coreml": (0.01, 0.015),  # as bfloat16, until a Mac has measured it
     "native-int8": (0.03, 0.06),
 }
 """Policy, value: about twice the greatest difference met on these canaries; docs/adding-a-backend.md has a trained network's."""
@@ -41,6 +44,8 @@ TOLERANCE = {
 def missing(backend: str) -> list[str]:
     """What this machine lacks for a backend."""
     lacking = [name for name in NEEDED.get(backend.partition("-")[0], []) if importlib.util.find_spec(name) is None]
+    if backend == "coreml" and not inference.MAC:
+        return ["a Mac", *lacking]
     if lacking or backend != "openvino-bf16":
         return lacking
     from rlscout.inference.openvino import has_bf16
@@ -241,7 +246,7 @@ def test_bad_requests_are_refused_by_name() -> None:
         make_evaluator("torch", network(HEADERS[0]), "gpu")
 
 
-@pytest.mark.parametrize("backend", [b for b in NETWORK_BACKENDS if b.values not in (("torch",), ("onnx",))])
+@pytest.mark.parametrize("backend", [b for b in NETWORK_BACKENDS if b.values[0] not in ("torch", "onnx", "coreml")])
 def test_other_backends_are_for_the_cpu(backend: str) -> None:
     name = backend if backend.startswith("onnx") else backend.partition("-")[0]
     with pytest.raises(ValueError, match=f"'{name}' runs on the CPU, not on 'cuda'"):
@@ -298,6 +303,67 @@ def test_others_are_for_cuda(backend: str) -> None:
 def test_others_run_without_torch(module: str) -> None:
     code = f"import sys, rlscout.inference.{module}, rlscout.inference.hashed; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def apple(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A Mac with coremltools whose networks are run by torch: what was asked for, and the batches that were predicted."""
+    asked = SimpleNamespace(units="", batches=[])
+
+    def convert(traced: Any, *, inputs: Any, outputs: list[str], compute_units: str, **_: object) -> SimpleNamespace:
+        import torch
+
+        (least, most), *board = inputs[0][1]
+        asked.units = compute_units
+
+        def predict(data: dict[str, Any]) -> dict[str, F32]:
+            x = data[inputs[0][0]]
+            assert isinstance(x, np.ndarray) and x.dtype == np.float32
+            assert least <= len(x) <= most and list(x.shape[1:]) == board
+            asked.batches.append(len(x))
+            return {name: y.detach().numpy() for name, y in zip(outputs, traced(torch.from_numpy(x)), strict=True)}
+
+        return SimpleNamespace(predict=predict)
+
+    coremltools = SimpleNamespace(
+        convert=convert,
+        RangeDim=lambda least, most, default: (least, most),
+        TensorType=lambda name, shape=(), dtype=None: (name, shape) if shape else name,
+        ComputeUnit={name: name for name in ("ALL", "CPU_ONLY")},
+        target=SimpleNamespace(macOS13=13),
+    )
+    monkeypatch.setattr(inference, "MAC", True)
+    monkeypatch.setitem(sys.modules, "coremltools", coremltools)
+    monkeypatch.setitem(sys.modules, "rlscout.inference.coreml", None)  # so that the one with the fake goes again
+    del sys.modules["rlscout.inference.coreml"]
+    return asked
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=NAMES)
+def test_coreml_on_a_runtime_that_is_faked(
+    header: Header, apple: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_contract_of_the_heads("coreml")
+    apple.batches.clear()
+    monkeypatch.setattr(sys.modules["rlscout.inference.coreml"], "MAX_BATCH", 16)
+    positions, legal = canaries(header)
+    heads = make_evaluator("coreml", network(header)).evaluate(positions, legal)
+    assert (apple.units, apple.batches) == ("ALL", [16, 16, 8])
+    for given, wanted in zip(heads, reference(network(header), positions, legal), strict=True):
+        np.testing.assert_allclose(given, wanted, rtol=0, atol=2e-5)
+    make_evaluator("coreml", network(header), "cpu").evaluate(positions[:16], legal[:16])
+    assert (apple.units, apple.batches[3:]) == ("CPU_ONLY", [16])
+    with pytest.raises(ValueError, match="backend 'coreml' does not run on 'mps'; allowed are auto, cpu"):
+        make_evaluator("coreml", network(header), "mps")
+
+
+def test_coreml_says_what_is_missing(apple: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "coremltools", None)
+    with pytest.raises(ValueError, match="coreml needs the package coremltools .*pip install .*the extra coreml"):
+        make_evaluator("coreml", network(HEADERS[0]))
+    monkeypatch.setattr(inference, "MAC", False)
+    with pytest.raises(ValueError, match="backend 'coreml' runs on a Mac only; `rlscout export --to coreml`"):
+        make_evaluator("coreml", network(HEADERS[0]))
 
 
 @pytest.mark.parametrize("backend", ["onnx", "openvino"])

@@ -26,7 +26,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
     """The backends of each measurement; a machine with all of RATES, and a cache of its own."""
     calls: list[tuple[str, ...]] = []
 
-    def rates(network: Network, names: Sequence[str], threads: int, batch: int) -> dict[str, float]:
+    def rates(network: Network, names: Sequence[str], threads: int, batch: int, device: str) -> dict[str, float]:
         calls.append(tuple(names))
         return {name: RATES[name] for name in names}
 
@@ -42,7 +42,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
 def set_answers(monkeypatch: pytest.MonkeyPatch, off: dict[str, float]) -> None:
     """Every backend answers the same, but for values that are off."""
 
-    def answers(network: Network, backend: str) -> Heads:
+    def answers(network: Network, backend: str, device: str) -> Heads:
         return Heads(np.full((4, 16), 1 / 16, np.float32), np.full(4, off.get(backend, 0.0), np.float32))
 
     monkeypatch.setattr(choice, "_answers", answers)
@@ -132,6 +132,33 @@ def test_nothing_is_measured_without_need(measured: list[tuple[str, ...]], monke
     assert len(measured) == 1
 
 
+def test_on_a_mac_coreml_is_measured_beside_torch(
+    measured: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, object] = {"coremltools": object()}
+    monkeypatch.setattr(inference.importlib.util, "find_spec", found.get)
+    monkeypatch.setattr(inference, "MAC", False)
+    assert inference.available() == ["native-int8"]
+    monkeypatch.setattr(inference, "MAC", True)
+    assert inference.available() == ["coreml", "native-int8"]
+    monkeypatch.setattr(inference, "_accelerator", lambda: True)
+    monkeypatch.setattr(choice, "available", lambda: ["torch", "onnx", "coreml"])
+    monkeypatch.setitem(RATES, "torch", 150.0)
+    monkeypatch.setitem(RATES, "coreml", 200.0)
+    assert choose(NETWORK, batch=64, reduced=True)[0] == "coreml"
+    set_answers(monkeypatch, {"coreml": 0.1})
+    assert choose(NETWORK, batch=64, reduced=True)[0] == "torch"
+    assert choose(NETWORK, "cpu", batch=64, reduced=True)[0] == "onnx"
+    assert measured == [("torch", "onnx", "coreml"), ("onnx", "coreml")]
+    assert [key.partition("device ")[2] for key in json.loads(cache_file().read_text())] == [
+        "auto; of torch, onnx, coreml",
+        "cpu; of onnx, coreml",
+    ]
+    assert choose(NETWORK, batch=64) == choose(NETWORK) == ("torch", "an accelerator is at hand")
+    found.clear()
+    assert choose(NETWORK, batch=64, reduced=True) == ("torch", "an accelerator is at hand")
+
+
 def test_the_measurement_itself(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A backend that fails is left out, and told of."""
 
@@ -139,7 +166,7 @@ def test_the_measurement_itself(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
         raise RuntimeError("no such instruction")
 
     monkeypatch.setitem(choice.BACKENDS, "openvino", fails)
-    rates = choice._measured(NETWORK, ["hashed", "openvino", "torch"], 1, 8)
+    rates = choice._measured(NETWORK, ["hashed", "openvino", "torch"], 1, 8, "cpu")
     assert set(rates) == {"hashed", "torch"}
     assert min(rates.values()) > 0
     assert "backend openvino cannot be used" in caplog.text

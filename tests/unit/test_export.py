@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,9 @@ def test_coreml(tmp_path: Path) -> None:
 
 
 def test_coreml_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "coremltools", None)
-    with pytest.raises(ValueError, match="the format coreml needs coremltools .*pip install coremltools"):
+    monkeypatch.setitem(sys.modules, "coremltools", None)
+    monkeypatch.delitem(sys.modules, "rlscout.inference.coreml", raising=False)
+    with pytest.raises(ValueError, match="coreml needs the package coremltools .*pip install coremltools"):
         export(NETWORK, "coreml", tmp_path / "n.mlpackage")
 
 

@@ -1,7 +1,7 @@
-"""Which backend is the fastest on this host's CPU, for the shape of a network and the size of a batch.
+"""Which backend is the fastest on this host's CPU, or on all that a Mac has, for the shape of a network and the size of a batch.
 
-Measured once, then remembered in a file of the user's cache folder, by machine, versions of the libraries, shape, batch and
-threads. Backends of less than single precision have to be faster by `GAIN`, and each network is tried before: where its
+Measured once, then remembered in a file of the user's cache folder, by machine, versions of the libraries, shape, batch,
+threads and device. Backends of less than single precision have to be faster by `GAIN`, and each network is tried before: where its
 answers on positions of random games are off by more than `OFF`, it runs in single precision.
 """
 
@@ -26,7 +26,7 @@ from rlscout.network import U64, Network, folded
 
 log = logging.getLogger(__name__)
 
-REDUCED = ("onnx-int8", "openvino-bf16", "openvino-int8", "native-int8")
+REDUCED = ("onnx-int8", "openvino-bf16", "openvino-int8", "coreml", "native-int8")
 GAIN = 1.25
 OFF = 0.03
 """On average, of a value; and of a policy: the probability that goes to other moves."""
@@ -40,21 +40,22 @@ class Choice(NamedTuple):
     why: str
 
 
-def fastest(network: Network, threads: int = 1, batch: int = 64, reduced: bool = False) -> Choice:
-    """The backend for a CPU; with `reduced`, less than single precision will do."""
+def fastest(network: Network, threads: int = 1, batch: int = 64, reduced: bool = False, device: str = "cpu") -> Choice:
+    """The backend for a CPU, or for the device that each takes by itself ("auto"); with `reduced`, less than single precision
+    will do."""
     installed = available()
     names = [name for name in installed if reduced or name not in REDUCED]
-    if any(name not in ("torch", *REDUCED) for name in names):
-        names = [name for name in names if name != "torch"]  # it never won, and takes seconds to load
+    if device == "cpu" and any(name not in ("torch", *REDUCED) for name in names):
+        names = [name for name in names if name != "torch"]  # it never won there, and takes seconds to load
     if len(names) == 1:
         return Choice(names[0], "no other is installed")
-    rates, source = _rates(network, names, threads, min(batch, LARGEST_BATCH))
+    rates, source = _rates(network, names, threads, min(batch, LARGEST_BATCH), device)
     exact = [name for name in rates if name not in REDUCED]
     wanted: Heads | None = None
     for name in sorted(rates, key=lambda name: rates[name] / (GAIN if name in REDUCED else 1.0), reverse=True):
         if name in REDUCED and exact:
-            wanted = wanted or _answers(network, max(exact, key=rates.__getitem__))
-            off = difference(_answers(network, name), wanted)
+            wanted = wanted or _answers(network, max(exact, key=rates.__getitem__), device)
+            off = difference(_answers(network, name, device), wanted)
             if max(off) > OFF:
                 log.info("backend %s is off by %.3f (policy), %.3f (value) with this network", name, *off)
                 continue
@@ -69,8 +70,8 @@ def difference(given: Heads, wanted: Heads) -> tuple[float, float]:
     return float(policy.sum(axis=1).mean() / 2), float(value.mean())
 
 
-def _answers(network: Network, backend: str) -> Heads:
-    return BACKENDS[backend](network, "cpu", 1, None).evaluate(*_boards(network, 128))
+def _answers(network: Network, backend: str, device: str) -> Heads:
+    return BACKENDS[backend](network, device, 1, None).evaluate(*_boards(network, 128))
 
 
 def _boards(network: Network, count: int) -> tuple[U64, U64]:
@@ -79,13 +80,15 @@ def _boards(network: Network, count: int) -> tuple[U64, U64]:
     return positions, game(network.header.game).engine.legal(positions)
 
 
-def _rates(network: Network, names: Sequence[str], threads: int, batch: int) -> tuple[dict[str, float], str]:
+def _rates(
+    network: Network, names: Sequence[str], threads: int, batch: int, device: str
+) -> tuple[dict[str, float], str]:
     """Evaluations a second by backend, and where they come from."""
-    file, key = cache_file(), _key(network, names, threads, batch)
+    file, key = cache_file(), _key(network, names, threads, batch, device)
     known = _read(file)
     if key in known:
         return known[key], f"measured before, {file}"
-    rates = _measured(network, names, threads, batch)
+    rates = _measured(network, names, threads, batch, device)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(f".{os.getpid()}")
@@ -96,13 +99,13 @@ def _rates(network: Network, names: Sequence[str], threads: int, batch: int) -> 
     return rates, "measured now"
 
 
-def _measured(network: Network, names: Sequence[str], threads: int, batch: int) -> dict[str, float]:
+def _measured(network: Network, names: Sequence[str], threads: int, batch: int, device: str) -> dict[str, float]:
     """The best of a few turns of each, so that other work on this host misleads less. A backend that fails is left out."""
     positions, legal = _boards(network, batch)
     evaluators: dict[str, Evaluator] = {}
     for name in names:
         try:
-            evaluators[name] = BACKENDS[name](network, "cpu", threads, None)
+            evaluators[name] = BACKENDS[name](network, device, threads, None)
             evaluators[name].evaluate(positions, legal)
         except Exception:  # whatever a foreign library may raise
             log.exception("backend %s cannot be used", name)
@@ -132,16 +135,18 @@ def _read(file: Path) -> dict[str, dict[str, float]]:
     return {key: rates for key, rates in known.items() if isinstance(rates, dict)} if isinstance(known, dict) else {}
 
 
-def _key(network: Network, names: Sequence[str], threads: int, batch: int) -> str:
+def _key(network: Network, names: Sequence[str], threads: int, batch: int, device: str) -> str:
     header = folded(network).header
     a = header.architecture
-    libraries = [name for name in ("onnxruntime", "openvino") if any(name[:4] in backend for backend in names)]
+    libraries = [
+        name for name in ("onnxruntime", "openvino", "coremltools") if any(name[:4] in backend for backend in names)
+    ]
     return "; ".join(
         [
             _machine(),
             *(f"{name} {importlib.metadata.version(name)}" for name in libraries),
             f"{a.blocks}x{a.channels}, heads {a.policy_channels}, {a.value_channels}, {a.value_hidden}",
-            f"board {header.columns}x{header.rows}, batch {batch}, threads {threads}",
+            f"board {header.columns}x{header.rows}, batch {batch}, threads {threads}, device {device}",
             f"of {', '.join(names)}",
         ]
     )
