@@ -331,14 +331,21 @@ class AlphaBeta<G>::Worker {
       if (bounds.upper < bound) return bounds.upper;
     }
     ChildList children;
-    const Bounds rule = traits_.expand(node, bound, children, counters_);
+    const Bounds rule = traits_.expand(node, bound, children);
     if (rule.lower >= bound) return rule.lower;
     if (rule.upper < bound) return rule.upper;
     if (samples_.wanted() && children.size > 1)
       samples_.offer(children.items[static_cast<std::size_t>(samples_.below(children.size))].node.position,
                      empties - 1);
 
-    // 3. The order, and what the tables know of the replies.
+    // 3. What the tables know of the replies, and the order of those that are left.
+    int best = -std::numeric_limits<int>::max();
+    Move best_move = kNoMove;
+    if (empties >= Traits::kEnhancedEmpties)
+      probe_replies(node, children, bound, best, best_move);
+    else
+      order(traits_, node, bound, children, counters_);
+    if (best < bound) refine(traits_, node, bound, children, counters_);
     if constexpr (kShared)
       if (shared_.options_.hint_ply > 0 && ply <= shared_.options_.hint_ply && children.size > 1 &&
           !shared_.hints_.order(node.position, children, order_bit(traits_, empties)) && ply <= shared_.hint_ply_) {
@@ -347,9 +354,6 @@ class AlphaBeta<G>::Worker {
       }
     if (shared_.options_.ordering == Ordering::kRandom) shuffle(children);
     Picker picker(children, table_move);
-    int best = -std::numeric_limits<int>::max();
-    Move best_move = kNoMove;
-    if (empties >= Traits::kEnhancedEmpties) probe_replies(children, picker, bound, best, best_move);
 
     // 4. The replies, best first; those after the first may go to other threads.
     for (int tried = 0; best < bound && picker.left() > 0; ++tried) {
@@ -413,14 +417,6 @@ class AlphaBeta<G>::Worker {
       keys_[at] = keys_[--size_];
       return index;
     }
-    // Leaves out children that keep(index) is false for.
-    template <class Keep>
-    void filter(Keep&& keep) {
-      int kept = 0;
-      for (int i = 0; i < size_; ++i)
-        if (keep(255 - static_cast<int>(keys_[i] & 255))) keys_[kept++] = keys_[i];
-      size_ = kept;
-    }
 
    private:
     static std::int64_t key(std::int32_t order, int index) { return std::int64_t{order} * 256 + (255 - index); }
@@ -429,26 +425,30 @@ class AlphaBeta<G>::Worker {
   };
 
   // Enhanced transposition cut-off (J. Schaeffer and A. Plaat, 1996): a reply known to be good enough ends the node, one
-  // known to fail needs no search.
-  void probe_replies(const ChildList& children, Picker& picker, int bound, int& best, Move& best_move) {
+  // known to fail needs no search: neither is left among the children. The others are ordered while the lines of the shared table come.
+  void probe_replies(const Node& node, ChildList& children, int bound, int& best, Move& best_move) {
     const int empties = traits_.empties(children.items[0].node);
     const bool local = empties <= Traits::kLocalEmpties;
     Key keys[std::tuple_size_v<decltype(ChildList::items)>];
     for (int i = 0; i < children.size; ++i) {
-      const Node& node = children.items[static_cast<std::size_t>(i)].node;
-      keys[i] = local ? traits_.table_key(node.position) : shared_.slot_of(traits_, node).key;
+      const Node& child = children.items[static_cast<std::size_t>(i)].node;
+      keys[i] = local ? traits_.table_key(child.position) : shared_.slot_of(traits_, child).key;
       if (!local) shared_.table_.prefetch(keys[i]);
     }
-    picker.filter([&](int i) {
-      const auto entry = local ? local_.probe(keys[i], empties) : shared_.table_.probe(keys[i]);
-      if (!entry) return true;
-      const Move move = children.items[static_cast<std::size_t>(i)].move;
-      const bool proves = -entry->bounds.upper >= bound;
-      const bool fails = -entry->bounds.lower < bound;
-      const int value = proves ? -entry->bounds.upper : -entry->bounds.lower;
-      if ((proves || fails) && value > best) best = value, best_move = move;
-      return !proves && !fails;
-    });
+    order(traits_, node, bound, children, counters_);
+    int left = 0;
+    for (int i = 0; i < children.size; ++i) {
+      const auto child = children.items[static_cast<std::size_t>(i)];
+      if (const auto entry = local ? local_.probe(keys[i], empties) : shared_.table_.probe(keys[i])) {
+        const bool proves = -entry->bounds.upper >= bound;
+        const bool fails = -entry->bounds.lower < bound;
+        const int value = proves ? -entry->bounds.upper : -entry->bounds.lower;
+        if ((proves || fails) && value > best) best = value, best_move = child.move;
+        if (proves || fails) continue;
+      }
+      children.items[static_cast<std::size_t>(left++)] = child;
+    }
+    children.size = left;
   }
 
   // Opens the replies that are left to the other threads and works on them too.

@@ -67,7 +67,8 @@ concept SearchTraitsOf =
       { fixed.split_empties() } -> std::same_as<int>;
       // In phase kMove. Bounds of the score by rule, asked with the claim `score >= bound` in mind; where they do not decide
       // it, also the children: every legal move, or such a choice that the best of them settles the claim as all would.
-      { traits.expand(node, bound, children, counters) } -> std::same_as<Bounds>;
+      // Their order comes with them, or from order() and refine(), which traits may have besides.
+      { traits.expand(node, bound, children) } -> std::same_as<Bounds>;
       // With at most kLeafEmpties empties: a bound v as the search returns it (v >= bound: score >= v; else score <= v).
       { traits.leaf(node, bound, counters) } -> std::same_as<int>;
     };
@@ -76,7 +77,21 @@ concept SearchTraitsOf =
 template <Game G>
 class SearchTraits;
 
-// What one bit of search cost is in the order that expand() gives to the children of a node; 0 where that order is no cost, as in
+// The order of the children of a node, where expand() left it open; it may take a little time.
+template <class Traits, class Node, class ChildList>
+void order(Traits& traits, const Node& node, int bound, ChildList& children, Counters& counters) {
+  if constexpr (requires { traits.order(node, bound, children, counters); })
+    traits.order(node, bound, children, counters);
+}
+
+// A better order, which may take long: asked for what is left of the children once those are gone that the tables know.
+template <class Traits, class Node, class ChildList>
+void refine(Traits& traits, const Node& node, int bound, ChildList& children, Counters& counters) {
+  if constexpr (requires { traits.refine(node, bound, children, counters); })
+    traits.refine(node, bound, children, counters);
+}
+
+// What one bit of search cost is in the order of the children of a node; 0 where that order is no cost, as in
 // games whose traits do not say.
 template <class Traits>
 int order_bit(const Traits& traits, int empties) {

@@ -49,18 +49,20 @@ class WantedWalk {
     if (decided(node.position, bound) != Verdict::kUnknown) return;
     typename Traits::ChildList children;
     Counters ignored;
-    const Bounds rule = traits_.expand(node, bound, children, ignored);
+    const Bounds rule = traits_.expand(node, bound, children);
     if (rule.lower >= bound || rule.upper < bound) return;
+    order(traits_, node, bound, children, ignored);
+    refine(traits_, node, bound, children, ignored);
     if (children.size > 1 && !hints_.order(node.position, children, order_bit(traits_, traits_.empties(node)))) {
       add(node.position);
       if (--blind < 0) return;
     }
-    std::vector<int> order(static_cast<std::size_t>(children.size));
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    std::vector<int> ranked(static_cast<std::size_t>(children.size));
+    std::iota(ranked.begin(), ranked.end(), 0);
+    std::stable_sort(ranked.begin(), ranked.end(), [&](int a, int b) {
       return children.items[static_cast<std::size_t>(a)].order > children.items[static_cast<std::size_t>(b)].order;
     });
-    for (const int i : order) {
+    for (const int i : ranked) {
       const Node& child = children.items[static_cast<std::size_t>(i)].node;
       if (decided(child.position, reply_bound) != Verdict::kUnknown) continue;
       walk(child, reply_bound, ply + 1, !holds, blind);

@@ -57,8 +57,7 @@ TEST_CASE("a position with 35 moves is expanded whole") {
   using Traits = SearchTraits<Othello<8>>;
   Traits traits(game);
   Traits::ChildList children;
-  Counters counters;
-  traits.expand(Traits::node(position), 0, children, counters);
+  traits.expand(Traits::node(position), 0, children);
   CHECK(children.size == 35);
 }
 

@@ -51,7 +51,7 @@ class rlscout::SearchTraits<Col> {
   static int fold_empties() { return 100; }
   static int split_empties() { return 2; }
   static TableKey<1> table_key(const Col::Position& p) { return {(p.own | p.opponent << Col::kSquares) << kDataBits}; }
-  static Bounds expand(const Node& node, int, ChildList& children, Counters&) {
+  static Bounds expand(const Node& node, int, ChildList& children) {
     may_fail();
     children.size = 0;
     for_each_bit(Col::legal(node.position), [&](int square) {

@@ -61,7 +61,7 @@ class SearchTraits<mnk::Mnk<Shape>> {
   //          (sum of 2^-(squares missing) over its open lines) below 1/2 when it is to move, below 1 when the other side is
   //          (P. Erdos and J. Selfridge, 1973: then Breaker, picking the square of most potential, breaks every line).
   // With one threat to meet, its square is the only child: any other move loses at once.
-  Bounds expand(const Node& node, int bound, ChildList& children, Counters&) {
+  Bounds expand(const Node& node, int bound, ChildList& children) {
     const auto& [own, opponent] = node.position;
     const Set empty = game_.board() & ~(own | opponent);
     const int line = game_.line();

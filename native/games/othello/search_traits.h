@@ -87,7 +87,7 @@ class SearchTraits<othello::Othello<N>> {
       return {p.own >> 9 | p.opponent >> 9 << 46, p.opponent >> 27 << kDataBits};
   }
 
-  Bounds expand(const Node& node, int bound, ChildList& children, Counters& counters) {
+  Bounds expand(const Node& node, int bound, ChildList& children) const {
     const auto [own, opponent] = node.position;
     const int empties = SearchTraits::empties(node);
     Bounds bounds{-N * N, N * N};
@@ -95,21 +95,25 @@ class SearchTraits<othello::Othello<N>> {
       bounds.upper = N * N - 2 * std::popcount(othello::stable_discs<N>(opponent, own));
       if (bounds.upper < bound) return bounds;
     }
-    // Where the claim is likely to fail every move will be searched, whatever their order.
-    const auto fails_by = [&](int discs) {
-      return node.score != kUnknownScore && node.score + discs * kUnit < bound * kUnit;
-    };
-    const bool predicted = patterns_ != nullptr &&
-                           empties >= (fails_by(kFailingDiscs) ? kFailingEmpties : kPatternEmpties) &&
-                           Patterns::has_stage(empties - 1);
-    if (predicted)
-      predict_children(node, empties, score_step() - bound, children, counters);
-    else
-      list_children(node, empties, children);
-    if (patterns_ != nullptr && children.size > 1 && plies_ahead(empties - 1) > 0 &&
-        !(predicted && fails_by(kLookAheadDiscs)))
-      look_ahead(children, empties, score_step() - bound, predicted, counters);
+    list(node, children);
     return bounds;
+  }
+
+  void order(const Node& node, int bound, ChildList& children, Counters& counters) const {
+    const int empties = SearchTraits::empties(node);
+    if (predicts_replies(node, empties, bound))
+      order_by_prediction(node, empties, score_step() - bound, children, counters);
+    else
+      order_by_board(node, empties, children);
+  }
+
+  // By what their replies' replies cost, some plies ahead.
+  void refine(const Node& node, int bound, ChildList& children, Counters& counters) const {
+    const int empties = SearchTraits::empties(node);
+    if (patterns_ == nullptr || children.size < 2 || plies_ahead(empties - 1) == 0) return;
+    const bool predicted = predicts_replies(node, empties, bound);
+    if (predicted && fails_by(kLookAheadDiscs, node, bound)) return;
+    look_ahead(children, empties, score_step() - bound, predicted, counters);
   }
 
   int order_bit(int empties) const { return patterns_ != nullptr && Patterns::has_stage(empties - 1) ? kUnit : 0; }
@@ -177,6 +181,15 @@ class SearchTraits<othello::Othello<N>> {
     }
     return order;
   }
+  static bool fails_by(int discs, const Node& node, int bound) {
+    return node.score != kUnknownScore && node.score + discs * kUnit < bound * kUnit;
+  }
+  // Where the claim is likely to fail every move will be searched, whatever their order.
+  bool predicts_replies(const Node& node, int empties, int bound) const {
+    const int least = fails_by(kFailingDiscs, node, bound) ? kFailingEmpties : kPatternEmpties;
+    return patterns_ != nullptr && empties >= least && Patterns::has_stage(empties - 1);
+  }
+
   static Node after(const Node& node, Move move) {
     const auto [own, opponent] = node.position;
     const std::uint64_t turned = othello::flips(own, opponent, move), disc = std::uint64_t{1} << move;
@@ -190,16 +203,23 @@ class SearchTraits<othello::Othello<N>> {
 
   // The moves of a node: the discs that each adds to the mover's, and the replies to it.
   struct Replies {
-    Replies() {}  // leaves the arrays as they are
     std::size_t size = 0;
     std::array<std::uint64_t, N * N> added, moves;
 
-    void list(const Node& node) {
+    explicit Replies(const Node& node) {
       const auto [own, opponent] = node.position;
       for (std::uint64_t left = node.moves; left != 0; left &= left - 1) {
         added[size] = othello::flips(own, opponent, std::countr_zero(left)) | (left & -left);
         moves[size] = othello::mobility<N>(opponent & ~added[size], own | added[size], Game::kBoard);
         ++size;
+      }
+    }
+    // Those that are listed.
+    Replies(const Node& node, const ChildList& children) : size(static_cast<std::size_t>(children.size)) {
+      for (std::size_t i = 0; i < size; ++i) {
+        const Node& child = children.items[i].node;
+        added[i] = child.position.opponent & ~node.position.own;
+        moves[i] = child.moves;
       }
     }
     std::span<const std::uint64_t> added_discs() const { return {added.data(), size}; }
@@ -215,7 +235,8 @@ class SearchTraits<othello::Othello<N>> {
     const int empties = SearchTraits::empties(node);
     if (empties <= horizon) return predict(node, empties, counters).score;
     ChildList children;
-    list_children(node, empties, children);
+    list(node, children);
+    order_by_board(node, empties, children);
     std::sort(children.items.begin(), children.items.begin() + children.size,
               [](const auto& a, const auto& b) { return a.order > b.order; });
     std::int32_t best = -kHopeless;
@@ -225,45 +246,35 @@ class SearchTraits<othello::Othello<N>> {
     return best;
   }
 
-  // Every move, its order by the board alone.
-  static void list_children(const Node& node, int empties, ChildList& children) {
-    const std::uint64_t odd = othello::odd_quadrants(Game::kBoard & ~(node.position.own | node.position.opponent));
-    list_moves(node, children);
-    for (int i = 0; i < children.size; ++i) {
-      auto& child = children.items[static_cast<std::size_t>(i)];
-      child.order = order(child.node, std::uint64_t{1} << child.move, odd, empties);
-    }
-  }
-
-  // Every move, its order by the effective cost of proving the child below `claim`.
-  void predict_children(const Node& node, int empties, int claim, ChildList& children, Counters& counters) const {
-    Replies replies;
-    replies.list(node);
-    children.size = static_cast<int>(replies.size);
-    const auto [own, opponent] = node.position;
-    std::uint64_t left = node.moves;
-    patterns_->predict_children(node.position, replies.added_discs(), replies.their_moves(), empties - 1,
-                                [&](std::size_t i, const othello::Prediction& predicted) {
-                                  auto& child = children.items[i];
-                                  child.node.position.own = opponent & ~replies.added[i];
-                                  child.node.position.opponent = own | replies.added[i];
-                                  child.node.moves = replies.moves[i];
-                                  child.node.score = predicted.score;
-                                  child.move = static_cast<Move>(std::countr_zero(left));
-                                  child.order = -effective_cost(predicted, claim);
-                                  left &= left - 1;
-                                });
-    counters.evaluations += replies.size;
-  }
-
   // Every move, in no order yet.
-  static void list_moves(const Node& node, ChildList& children) {
+  static void list(const Node& node, ChildList& children) {
     children.size = 0;
     for (std::uint64_t moves = node.moves; moves != 0; moves &= moves - 1) {
       auto& child = children.items[static_cast<std::size_t>(children.size++)];
       child.move = static_cast<Move>(std::countr_zero(moves));
       child.node = after(node, child.move);
     }
+  }
+
+  // By the board alone.
+  static void order_by_board(const Node& node, int empties, ChildList& children) {
+    const std::uint64_t odd = othello::odd_quadrants(Game::kBoard & ~(node.position.own | node.position.opponent));
+    for (int i = 0; i < children.size; ++i) {
+      auto& child = children.items[static_cast<std::size_t>(i)];
+      child.order = order(child.node, std::uint64_t{1} << child.move, odd, empties);
+    }
+  }
+
+  // By the effective cost of proving the child below `claim`.
+  void order_by_prediction(const Node& node, int empties, int claim, ChildList& children, Counters& counters) const {
+    const Replies replies(node, children);
+    patterns_->predict_children(node.position, replies.added_discs(), replies.their_moves(), empties - 1,
+                                [&](std::size_t i, const othello::Prediction& predicted) {
+                                  auto& child = children.items[i];
+                                  child.node.score = predicted.score;
+                                  child.order = -effective_cost(predicted, claim);
+                                });
+    counters.evaluations += replies.size;
   }
 
   // Of proving that a node is below `claim`, in 1/kUnit bits.
@@ -339,10 +350,11 @@ class SearchTraits<othello::Othello<N>> {
     std::int32_t least = kHopeless / 2;
     ChildList children;
     const bool predicted = Patterns::has_stage(empties - 1);
+    list(node, children);
     if (predicted)
-      predict_children(node, empties, claim, children, counters);
+      order_by_prediction(node, empties, claim, children, counters);
     else
-      list_children(node, empties, children);
+      order_by_board(node, empties, children);
     std::sort(children.items.begin(), children.items.begin() + children.size,
               [](const auto& a, const auto& b) { return a.order > b.order; });
     const int tried = std::min(children.size, predicted ? kReplies : kUnpredictedReplies);
@@ -359,8 +371,7 @@ class SearchTraits<othello::Othello<N>> {
     const std::uint32_t question = generation_ << 8 | (static_cast<std::uint32_t>(claim) & 255);
     Answered& kept = answered_[hash >> (64 - kLogAnswers)];
     if (kept.own == own && kept.opponent == opponent && kept.question == question) return kept.least;
-    Replies replies;
-    replies.list(node);
+    const Replies replies(node);
     std::int32_t least = kHopeless / 2;
     patterns_->predict_children(node.position, replies.added_discs(), replies.their_moves(), empties - 1,
                                 [&](std::size_t, const othello::Prediction& predicted) {
