@@ -175,6 +175,7 @@ class BatchedSearch {
   using Deadline = std::chrono::time_point<std::chrono::steady_clock, std::chrono::duration<double>>;
   static constexpr std::size_t kTogether = 12;  // trees walked in turn
   static constexpr std::size_t kAhead = 4;  // answers between a request for memory and the next, which depends on it
+  static constexpr std::size_t kEnoughRollouts = 32;  // to be played together
   static constexpr int kStepsBetweenClocks = 4096;
   static constexpr std::chrono::milliseconds kWalkOn{50};  // after answers, where further ones are known for ever
   static constexpr std::uint32_t kNoSlot = std::numeric_limits<std::uint32_t>::max();
@@ -215,6 +216,8 @@ class BatchedSearch {
     std::size_t first, end;  // slots
     Workplace<G> place;
     std::vector<std::uint32_t> searching;
+    std::vector<std::uint32_t> rollouts_due;  // whose leaves wait for a random game
+    std::vector<Rollout<G>> rollouts;
     Leaves waiting[2];                    // by player
     std::vector<std::uint32_t> given[2];  // by player: whose leaves are out
     std::size_t row[2] = {};              // of the first of those in the batch
@@ -266,40 +269,35 @@ class BatchedSearch {
   }
 
   void advance(Part& part, Deadline deadline) {
-    if (has_player(Player::kNetwork)) {
-      const auto searching = std::exchange(part.searching, {});
-      auto slot = searching.begin();
-      walk_to_leaves(part, deadline, [&] {
-        if (slot == searching.end()) return kNoSlot;
-        slots_[*slot].prefetch();
-        return *slot++;
-      });
-    } else {
-      play_rollouts(part, deadline);
-    }
-  }
-
-  // Without a network no game ever waits: each has its turn with the cache to itself.
-  void play_rollouts(Part& part, Deadline deadline) {
-    while (!part.searching.empty()) {
-      std::erase_if(part.searching, [&](std::uint32_t number) {
-        Slot& slot = slots_[number];
-        int steps = kStepsBetweenClocks;
-        while (steps > 0 && slot.state() == State::kSearching) slot.step(), --steps;
-        return slot.state() != State::kSearching;
-      });
-      if (std::chrono::steady_clock::now() >= deadline) return;
-    }
+    std::vector<std::uint32_t> searching;
+    std::size_t next = 0;
+    walk_to_leaves(part, deadline, [&] {
+      if (next == searching.size()) {  // rollouts may have brought more
+        searching.clear();
+        searching.swap(part.searching);
+        next = 0;
+        if (searching.empty()) return kNoSlot;
+      }
+      slots_[searching[next]].prefetch();
+      return searching[next++];
+    });
   }
 
   // Walks down kTogether trees at once, one ply each in turn; where a walk ends with a leaf, the slot that next() brings comes in.
-  // All that is left when time is up is put down to go on later.
+  // Rollouts are played when it brings none and enough of them wait, or nothing else is left to do. All that is left when time is
+  // up is put down to go on later.
   template <class Next>
   void walk_to_leaves(Part& part, Deadline deadline, Next&& next) {
     std::uint32_t walking[kTogether];
     std::size_t count = 0;
+    const auto next_or_played = [&] {
+      const std::uint32_t slot = next();
+      if (slot != kNoSlot || part.rollouts_due.size() < (count == 0 ? 1 : kEnoughRollouts)) return slot;
+      play_due(part);
+      return next();
+    };
     for (int steps = 1;; ++steps) {
-      while (count < kTogether && (walking[count] = next()) != kNoSlot) ++count;
+      while (count < kTogether && (walking[count] = next_or_played()) != kNoSlot) ++count;
       if (count == 0) return;
       for (std::size_t i = 0; i < count; ++i) slots_[walking[i]].prefetch_children();
       std::size_t going_on = 0;
@@ -309,12 +307,31 @@ class BatchedSearch {
           walking[going_on++] = walking[i];
         else if (slot.state() == State::kLeafWaits)
           part.waiting[slot.player()].add(walking[i], slot);
+        else if (slot.state() == State::kRolloutWaits)
+          part.rollouts_due.push_back(walking[i]);
       }
       count = going_on;
       if (steps % kStepsBetweenClocks == 0 && std::chrono::steady_clock::now() >= deadline) break;
     }
-    part.searching.insert(part.searching.end(), walking, walking + count);
-    for (std::uint32_t slot = next(); slot != kNoSlot; slot = next()) part.searching.push_back(slot);
+    play_due(part);
+    std::vector<std::uint32_t> left(walking, walking + count);
+    for (std::uint32_t slot = next(); slot != kNoSlot; slot = next()) left.push_back(slot);
+    part.searching.insert(part.searching.end(), left.begin(), left.end());
+  }
+
+  // Plays the rollouts that wait; their games search on.
+  void play_due(Part& part) {
+    auto& due = part.rollouts_due;
+    part.rollouts.clear();
+    for (const std::uint32_t slot : due) part.rollouts.push_back(slots_[slot].rollout());
+    play_rollouts(shared_.game, std::span(part.rollouts));
+    for (std::size_t i = 0; i < due.size(); ++i) {
+      if (i + kAhead < due.size()) slots_[due[i + kAhead]].prefetch_path();
+      Slot& slot = slots_[due[i]];
+      slot.take_score(part.rollouts[i].score);
+      if (slot.state() == State::kSearching) part.searching.push_back(due[i]);
+    }
+    due.clear();
   }
 
   template <class Weight>

@@ -1,8 +1,8 @@
 // One game in flight: its trees, the search for the next move, and the record that becomes samples.
 //
 //   kSearching --leaf of a network player--> kLeafWaits --answer--> kSearching
-//       |  ^
-//       |  +-- rollout, finished game met, move chosen, next game begun
+//       |  ^   --leaf of a rollout player--> kRolloutWaits --score--> kSearching
+//       |  +-- finished game met, move chosen, next game begun
 //       +-- no game is left, or the analysis is done --> kIdle
 //
 // All that happens in a game depends on the seed and its number alone, not on the slot or on what other slots do.
@@ -66,7 +66,7 @@ struct Workplace {
 template <Game G>
 class alignas(64) GameSlot {
  public:
-  enum class State : std::uint8_t { kSearching, kLeafWaits, kIdle };
+  enum class State : std::uint8_t { kSearching, kLeafWaits, kRolloutWaits, kIdle };
 
   GameSlot(SearchShared<G>& shared, Workplace<G>& place) : shared_(shared), place_(place) {
     const SearchOptions& o = shared.options;
@@ -120,9 +120,8 @@ class alignas(64) GameSlot {
         return false;
       }
     } else {
-      const int score = random_rollout(shared_.game, tree().leaf_position(), random_);
-      ++place_.counters.rollouts;
-      add_leaf({}, value_of(score, shared_.game.max_score(), options().margin));
+      state_ = State::kRolloutWaits;
+      return false;
     }
     return next_walk();
   }
@@ -140,6 +139,15 @@ class alignas(64) GameSlot {
     const auto image = shared_.game.transform(leaf, symmetry_);
     shared_.game.pack(image, position);
     shared_.game.pack_moves(symmetry_ == 0 ? tree().leaf_moves() : shared_.game.legal(image), legal);
+  }
+
+  // The waiting rollout, and what follows once it has been played.
+  Rollout<G> rollout() { return {tree().leaf_position(), &random_, 0}; }
+  void take_score(int score) {
+    ++place_.counters.rollouts;
+    state_ = State::kSearching;
+    add_leaf({}, value_of(score, shared_.game.max_score(), options().margin));
+    next_walk();
   }
 
   // What is wrong with an answer to the waiting leaf; empty where nothing is.
