@@ -54,6 +54,12 @@ class Speed:
         )
 
 
+def seconds_per_1000_games(game: str, wall: float, moves: int, searched: float) -> float:
+    """Of games as long as random ones, where `wall` seconds brought so many moves; `searched` are those that its simulations are
+    enough for, also where none was made yet."""
+    return 1000 * mean_moves(game) * wall / max(moves, searched)
+
+
 def measure(
     game: str = "othello8",
     network: Literal["rollout", "fake"] = "fake",
@@ -118,10 +124,9 @@ def measure(
         hit_rate=counters["known"] / max(1, counters["known"] + counters["evaluations"]),
         bytes_per_tree=(psutil.Process().memory_info().rss - resident) / games,
         nodes_per_tree=counters["nodes"] / games,
-        seconds_per_1000_games=1000
-        * mean_moves(played.name)
-        * wall
-        / max(counters["moves"], counters["simulations"] / simulations),
+        seconds_per_1000_games=seconds_per_1000_games(
+            played.name, wall, counters["moves"], counters["simulations"] / simulations
+        ),
         seconds=cpu,
         wall_seconds=wall,
     )

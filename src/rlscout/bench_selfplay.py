@@ -23,6 +23,7 @@ import numpy as np
 import psutil
 
 from rlscout.bench_eval import evaluate_for, random_network
+from rlscout.bench_mcts import ANSWERS, seconds_per_1000_games
 from rlscout.config import NetworkConfig, check_bounds
 from rlscout.feed import Feed
 from rlscout.games import Game
@@ -38,7 +39,6 @@ from rlscout.inference import (
     heads_of,
     make_evaluator,
 )
-from rlscout.inference.calibration import mean_moves
 from rlscout.network import F16, F32, U64, Header, Network, load_network
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ANSWERS = 16
-"""Different batches of answers of the fake network, used in turn."""
 TURN_SECONDS = 0.5
 
 
@@ -332,7 +330,7 @@ def measure(asked: Asked) -> Speed:
         bytes_per_tree=(psutil.Process().memory_info().rss - resident) / games,
         search_idle=1.0 - sum(loop.clock.wall[name] for name in (WALK, BACK_UP, GAMES)) / loop.wall,
         evaluator_idle=loop.timed.idle(loop.wall),
-        seconds_per_1000_games=1000 * mean_moves(played.name) * loop.wall / max(moves, simulations / asked.simulations),
+        seconds_per_1000_games=seconds_per_1000_games(played.name, loop.wall, moves, simulations / asked.simulations),
         seconds=loop.cpu,
         wall_seconds=loop.wall,
         steps=loop.steps(),
