@@ -376,4 +376,8 @@ def execute(command: str, python: str, arguments: list[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # what was started has heard it too, and ends by itself
+        say("stopped; the same command makes what is missing.")
+        sys.exit(130)

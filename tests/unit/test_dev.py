@@ -54,6 +54,12 @@ def disguised(change: str) -> list[str]:
     return [sys.executable, "-c", f"import importlib.util, runpy, sys; {change}; {start}"]
 
 
+def test_a_set_up_that_is_stopped_says_so(checkout: Path) -> None:
+    press = "import shutil; shutil.which = lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)"
+    answer = subprocess.run(disguised(press), cwd=checkout, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (130, "dev.py: stopped; the same command makes what is missing.\n")
+
+
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
 def test_no_venv_module(checkout: Path, module: str) -> None:
     hide = (
