@@ -74,7 +74,7 @@ def load(name: str, scoring: str = "empties") -> Book | None:
     played = game(name, scoring)
     if scoring != "empties":
         return None
-    file = resources.files("rlscout") / FOLDER / f"{played.name.replace(':', '-')}.book"
+    file = resources.files("rlscout") / FOLDER / f"{played.file_name}.book"
     with resources.as_file(file) as path:
         return Book.read(played, path) if path.exists() else None
 

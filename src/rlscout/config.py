@@ -242,7 +242,9 @@ class Config:
     scoring: str = setting(
         "empties", "Othello: the winner takes the empty squares, or discs only", choices=("empties", "discs")
     )
-    data: str = setting("", "folder of the database, log, certificate and report; empty: data/<name of this file>")
+    data: str = setting(
+        "", "folder of the database, log, certificate and report; empty: data/<name of this file, else of the game>"
+    )
     minutes: float = setting(
         5.0, "learning budget; learning goes on where it was until this much time was spent", 0.0, 1e7
     )
@@ -263,6 +265,11 @@ def device_of(devices: str, index: int) -> str:
     """The device that the user of that number takes: of a list, they are dealt out in turn."""
     names = [name.strip() for name in devices.split(",")]
     return names[index % len(names)]
+
+
+def path_name(game: str) -> str:
+    """A game's name as part of a path: mnk:6,5,4 -> mnk-6-5-4."""
+    return game.replace(":", "-").replace(",", "-")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -372,7 +379,10 @@ def find_file(name: str) -> Path:
         if candidate.is_file():
             return candidate
     names = sorted({path.stem for folder in shipped for path in folder.glob("*.toml")})
-    raise ValueError(f"no config file '{name}'; {nearest(Path(name).stem, names)} (or the path of a TOML file)")
+    raise ValueError(
+        f"no config file '{name}'; {nearest(Path(name).stem, names)} (or the path of a TOML file; "
+        "a game that has none: --set game=NAME)"
+    )
 
 
 def _check(config: Config) -> None:
@@ -395,12 +405,12 @@ def load(
     overrides: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Config:
-    """The config of a file (default: the settings of othello6), then the environment, then `overrides` ("section.key"
+    """The config of a file (default: the settings of othello6, for whatever game), then the environment, then `overrides` ("section.key"
     -> text).
 
     ValueError names the source, the setting, what was given and what is allowed."""
     config: Config = Config()
-    stem = "othello6"
+    stem = ""
     if name is not None:
         path = find_file(str(name))
         stem = path.stem
@@ -414,7 +424,7 @@ def load(
     )
     config = _apply(config, _nested(overrides or {}), "", "command line", True)
     _check(config)
-    return config if config.data else replace(config, data=f"data/{stem}")
+    return config if config.data else replace(config, data=f"data/{stem or path_name(config.game)}")
 
 
 def _toml(value: object) -> str:

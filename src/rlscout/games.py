@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout import draw, native
-from rlscout.config import nearest
+from rlscout.config import nearest, path_name
 
 SHORT_NAMES = {
     "tictactoe": "mnk:3,3,3",
@@ -66,6 +66,12 @@ class Game:
 
     def __repr__(self) -> str:
         return f"rlscout.game({self.name!r})"
+
+    @property
+    def file_name(self) -> str:
+        """The name in those of files and folders: the short one where there is one (`tictactoe`), else as in `mnk-6-5-4`."""
+        short = [name for name, full in SHORT_NAMES.items() if full == self.name]
+        return short[0] if short else path_name(self.name)
 
     @cached_property
     def start(self) -> Position:

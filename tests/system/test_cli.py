@@ -11,7 +11,7 @@ import pytest
 from networks import flat_network
 
 import rlscout
-from rlscout import native
+from rlscout import config, native
 from rlscout.cli import execute
 from rlscout.process import only_one
 from rlscout.storage import open_store
@@ -260,6 +260,14 @@ def test_a_folder_is_served_once_at_a_time(capsys: pytest.CaptureFixture[str], t
         status, out, err = run(capsys, "serve", "tictactoe", "--data", str(tmp_path))
     assert (status, out) == (2, "")
     assert f"another `rlscout serve` works in {tmp_path}" in err
+
+
+def test_a_server_keeps_the_settings_of_its_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlscout.storage.server.serve", lambda *arguments: arguments[-1]("here"))
+    assert run(capsys, "serve", "tictactoe", "--data", str(tmp_path))[0] == 0
+    assert config.load(tmp_path / "config.toml").game == "tictactoe"
 
 
 def test_the_settings_of_a_run_are_found_in_its_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -30,6 +30,13 @@ def test_flags_over_environment_over_file(tmp_path: Path) -> None:
     assert loaded.data == "data/mine"
 
 
+def test_a_game_without_a_file_has_a_folder_of_its_own() -> None:
+    assert config.load(None, {}, {}).data == "data/othello6"
+    assert config.load(None, {"game": "mnk:6,5,4"}, {}).data == "data/mnk-6-5-4"
+    with pytest.raises(ValueError, match=r"no config file 'mnk:6,5,4'; known: .*a game that has none: --set game=NAME"):
+        config.load("mnk:6,5,4", {}, {})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

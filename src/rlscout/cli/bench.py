@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from rlscout.cli.common import OK, ConfigName, NotNegative, Positive, Seconds, Settings, config_of, evaluator_of
+from rlscout.cli.common import (
+    OK,
+    ConfigName,
+    NotNegative,
+    Positive,
+    RunFolder,
+    Seconds,
+    Settings,
+    config_of,
+    evaluator_of,
+)
 
 if TYPE_CHECKING:
     from rlscout.config import Config
@@ -176,7 +186,7 @@ def strength(
     name: ConfigName = None,
     /,
     *,
-    data: Path | None = None,
+    data: RunFolder = None,
     model: Annotated[str, Parameter(help="best or a number (of --data), a FILE, none.")] = "best",
     positions: Annotated[
         NotNegative | None,
@@ -210,7 +220,7 @@ def ordering(
     name: ConfigName = None,
     /,
     *,
-    data: Path | None = None,
+    data: RunFolder = None,
     model: Annotated[str, Parameter(help="best or a number (of --data), a FILE, none.")] = "best",
     ordering: Annotated[
         str,

@@ -43,6 +43,13 @@ PositionText = Annotated[
     str | None,
     Parameter(help="Squares row by row (X, O, -), a space, the side to move.", allow_leading_hyphen=True),
 ]
+RunFolder = Annotated[
+    Path | None,
+    Parameter(
+        help="Folder of the run: database, log, certificate, report. Default: data/ and the name of the game or file."
+    ),
+]
+Keys = Annotated[Path | None, Parameter(help="Folder of CURVE keys (see `rlscout keys`).")]
 Server = Annotated[str | None, Parameter(help="Address of the server, as tcp://127.0.0.1:5555.")]
 Supervised = Annotated[bool, Parameter(show=False, negative=())]
 
@@ -66,15 +73,8 @@ def evaluator_of(played: Game, model: str, data: Path | None) -> Evaluator:
     from rlscout.inference import make_evaluator
     from rlscout.models import named
 
-    found = named(model, data or Path("data") / folder_name(played), played.name)
+    found = named(model, data or Path("data") / played.file_name, played.name)
     return make_evaluator("auto", found.network)
-
-
-def folder_name(played: Game) -> str:
-    from rlscout.games import SHORT_NAMES
-
-    short = [name for name, full in SHORT_NAMES.items() if full == played.name]
-    return short[0] if short else played.name.replace(":", "-")
 
 
 def tell_progress(phase: str, with_score: bool = True) -> Callable[[SolveProgress], None]:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from rlscout.cli.common import OK, ConfigName, NotNegative, Server, Settings, Supervised, config_of, status_of
+from rlscout.cli.common import (
+    OK,
+    ConfigName,
+    Keys,
+    NotNegative,
+    RunFolder,
+    Server,
+    Settings,
+    Supervised,
+    config_of,
+    status_of,
+)
 
 if TYPE_CHECKING:
     from rlscout.ranks import Place
@@ -22,7 +33,7 @@ def run(
     minutes: Annotated[
         float | None, Parameter(help="Learning budget in minutes, in all; more than before: learn on.")
     ] = None,
-    data: Annotated[Path | None, Parameter(help="Folder of the database, log, certificate and report.")] = None,
+    data: RunFolder = None,
     set_: Settings = (),
 ) -> int:
     """Learn a game by self-play, then solve it, write the certificate and have it checked. Ctrl-C stops; run again to
@@ -32,6 +43,7 @@ def run(
       rlscout run                          Othello 6x6
       rlscout run tictactoe --data /tmp/t
       rlscout run othello6 --minutes 30    go on learning, up to half an hour in all; then solve again
+      rlscout run --set game=mnk:6,5,4     a game that no file comes along for, with the settings of othello6
     """
     from rlscout.run import run as job
 
@@ -43,9 +55,9 @@ def serve(
     name: ConfigName = None,
     /,
     *,
-    data: Path | None = None,
+    data: RunFolder = None,
     address: Annotated[str | None, Parameter(help="tcp://HOST:PORT; beyond loopback it needs --keys.")] = None,
-    keys: Annotated[Path | None, Parameter(help="Folder of CURVE keys (see `rlscout keys`).")] = None,
+    keys: Keys = None,
     set_: Settings = (),
     supervised: Supervised = False,
 ) -> int:
@@ -55,6 +67,8 @@ def serve(
       rlscout serve othello6 --address tcp://127.0.0.1:5555
       rlscout keys keys && rlscout serve othello6 --address tcp://0.0.0.0:5555 --keys keys
     """
+    from rlscout.config import document
+    from rlscout.files import write_whole
     from rlscout.games import game
     from rlscout.process import log_to, only_one, stop_with_parent
     from rlscout.storage.server import CleanUp, serve
@@ -70,6 +84,7 @@ def serve(
     policy = CleanUp(kept.keep_samples, kept.keep_models, kept.keep_metrics, kept.cleanup_seconds)
 
     def ready(bound: str) -> None:
+        write_whole(folder / "config.toml", document(config))
         print(f"serving {folder} at {bound}", flush=True)
 
     with only_one("serve", folder):
@@ -82,7 +97,7 @@ def selfplay(
     /,
     *,
     server: Server = None,
-    keys: Path | None = None,
+    keys: Keys = None,
     worker: Annotated[str, Parameter(help="A name no other self-play of this run has at the same time.")] = "0",
     games: Annotated[NotNegative, Parameter(help="Stop once so many games, or a few more, are played; 0: never.")] = 0,
     set_: Settings = (),
@@ -101,7 +116,7 @@ def train(
     /,
     *,
     server: Server = None,
-    keys: Path | None = None,
+    keys: Keys = None,
     set_: Settings = (),
     supervised: Supervised = False,
 ) -> int:
@@ -118,7 +133,7 @@ def duel(
     /,
     *,
     server: Server = None,
-    keys: Path | None = None,
+    keys: Keys = None,
     set_: Settings = (),
     supervised: Supervised = False,
 ) -> int:
@@ -199,7 +214,14 @@ def _rank(
     return status_of(lambda: _job(kind, name, server, keys, settings, supervised, worker, games, place))
 
 
-def keys(folder: Path, /, *, client: Annotated[str, Parameter(help="Name of the client's pair.")] = "client") -> int:
+def keys(
+    folder: Annotated[Path, Parameter(help="Where they go; it is made.")],
+    /,
+    *,
+    client: Annotated[
+        str, Parameter(help="Name of the client's pair; on its own host NAME.key is called client.key.")
+    ] = "client",
+) -> int:
     """Make the CURVE keys of a server and of a client; keys that exist are kept.
 
     Try:

@@ -14,9 +14,9 @@ from rlscout.cli.common import (
     ConfigName,
     NotNegative,
     PositionText,
+    RunFolder,
     Settings,
     config_of,
-    folder_name,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def show(
     name: ConfigName = None,
     /,
     *,
-    data: Annotated[Path | None, Parameter(help="Folder of the run.")] = None,
+    data: RunFolder = None,
     sample: Annotated[int | None, Parameter(help="Number of the sample; default: the newest.")] = None,
     model: Annotated[
         str, Parameter(help="best, a number, a FILE or none: whose policy to put beside the visits.")
@@ -107,7 +107,12 @@ def show(
 
 
 def report(
-    name: ConfigName = None, /, *, data: Path | None = None, out: Path | None = None, set_: Settings = ()
+    name: ConfigName = None,
+    /,
+    *,
+    data: RunFolder = None,
+    out: Annotated[Path | None, Parameter(help="Default: report.html in the folder of the run.")] = None,
+    set_: Settings = (),
 ) -> int:
     """Write the report of a run again: one HTML file that asks nothing from outside.
 
@@ -142,7 +147,9 @@ def export(
     ] = "best",
     /,
     *,
-    to: Literal["onnx", "onnx-int8", "torchscript", "coreml"] = "onnx",
+    to: Annotated[
+        Literal["onnx", "onnx-int8", "torchscript", "coreml"], Parameter(help="Format of the file.")
+    ] = "onnx",
     data: Annotated[Path | None, Parameter(help="Folder of a run; its samples calibrate 8 bits.")] = None,
     out: Annotated[Path | None, Parameter(help="Default: the game and the suffix of the format, here.")] = None,
 ) -> int:
@@ -159,7 +166,7 @@ def export(
     from rlscout.games import game
 
     network, calibration = load(model, data)
-    path = out or Path(folder_name(game(network.header.game)) + SUFFIXES[to])
+    path = out or Path(game(network.header.game).file_name + SUFFIXES[to])
     if to != "coreml":  # that one is a folder
         check_place(path, "--out")
     write(network, to, path, calibration)

@@ -119,7 +119,7 @@ class Proving:
         return show
 
     def _certify(self, proof: Proof, solution: Solution) -> dict[str, Any]:
-        path = self.folder / f"{self.game.name.replace(':', '-').replace(',', '-')}.cert"
+        path = self.folder / f"{self.game.file_name}.cert"
         proof.on_progress = self._progress("writing the certificate", proof.nodes)
         begin = time.monotonic()
         leaves = self.config.solve.leaf_empties

@@ -63,7 +63,9 @@ def allowed_clients(folder: Path) -> frozenset[bytes]:
     try:
         text = (folder / "clients.pub").read_text()
     except OSError as error:
-        raise ValueError(f"no list of clients: {error}; `rlscout keys {folder}` makes one") from None
+        raise ValueError(
+            f"no list of clients {error.filename}: {error.strerror}; `rlscout keys {folder}` makes one"
+        ) from None
     words = [line.split()[0] for line in text.splitlines() if line.strip()]
     return frozenset(_as_key(word, folder / "clients.pub") for word in words)
 
@@ -81,7 +83,7 @@ def read_key(path: Path) -> bytes:
     try:
         text = path.read_text()
     except OSError as error:
-        raise ValueError(f"no key: {error}; `rlscout keys {path.parent}` makes the keys") from None
+        raise ValueError(f"no key {path}: {error.strerror}; `rlscout keys {path.parent}` makes the keys") from None
     return _as_key(text.strip(), path)
 
 
