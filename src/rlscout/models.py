@@ -15,6 +15,7 @@ MOST_LISTED = 8
 class Named(NamedTuple):
     number: int  # in the run; -1: of a file
     network: Network
+    title: str  # for people: "model 3", or the file
 
 
 def is_of_run(name: str) -> bool:
@@ -31,7 +32,7 @@ def named(name: str, run: Store | Path | None, game: str | None = None) -> Named
     if not is_of_run(name):
         if not Path(name).is_file():
             raise ValueError(f"model {name}: no such file; {allowed}, none where it is not needed")
-        return Named(-1, load_network(Path(name), game))
+        return Named(-1, load_network(Path(name), game), name)
     if run is None:
         raise ValueError(f"model {name}: of which run? name its folder by --data DIR")
     if isinstance(run, Path):
@@ -46,7 +47,7 @@ def named(name: str, run: Store | Path | None, game: str | None = None) -> Named
         of_run = ", ".join(["..."] * (len(kept) > MOST_LISTED) + kept[-MOST_LISTED:]) or "none yet"
         what = "no network was promoted yet" if name == "best" else "no such network"
         raise ValueError(f"model {name}: {what} in {held.path}; allowed are its networks: {of_run}")
-    return Named(number, load_network(run.weights(number), held.game))
+    return Named(number, load_network(run.weights(number), held.game), f"model {number}")
 
 
 def named_if_any(name: str, run: Store, game: str) -> Named | None:

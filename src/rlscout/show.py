@@ -33,16 +33,16 @@ def _network(store: Store, played: Game, model: str) -> tuple[str, Evaluator | N
     found = named_if_any(model, store, played.name)
     if found is None:
         return "no network", None
-    return Path(model).name if found.number < 0 else f"model {found.number}", make_evaluator("auto", found.network)
+    return found.title, make_evaluator("auto", found.network)
 
 
 def _picture(played: Game, batch: SampleBatch, name: str, evaluator: Evaluator | None) -> str:
-    ply, move = int(batch.ply[0]), int(batch.move[0])
+    ply, move, producer = int(batch.ply[0]), int(batch.move[0]), int(batch.produced_by_model[0])
     position = Position(played, batch.positions[0], ply % 2 == 0)
     visits = batch.visits[0].astype(float)
     blocks = [
         f"sample {int(batch.ids[0])}, ply {ply}\n{position.show()}\nplayed {played.square_name(move)}",
-        f"visits %  (produced by model {int(batch.produced_by_model[0])})\n"
+        f"visits %  (produced by {f'model {producer}' if producer else 'rollouts'})\n"
         f"{_percent(played, position, visits / max(visits.sum(), 1.0))}\n"
         f"value {float(batch.value[0]):+.3f}, final score {int(batch.outcome[0]):+d}",
     ]

@@ -355,7 +355,8 @@ class Problem:
         return "solved" if self.score is None else "right"
 
     def contradicted(self, solution: Solution) -> list[str]:
-        """The answers that are not what is proven, in words, each beside it; that of the best move where no other was proven."""
+        """The answers that are not what is proven, in words, each beside it; the best of
+        them beside the score where each by itself is right, or was not asked for."""
         name = self.position.game.square_name
         proven = {move: bounds for move, bounds in solution.scores.items() if move in self.answers}
         wrong = [
@@ -366,7 +367,7 @@ class Problem:
         if wrong or self.score is None or solution.lower <= self.score <= solution.upper:
             return wrong
         best = max(self.answers, key=lambda move: self.answers[move])
-        return [f"{name(best)} {self.score:+d} in the file, {bounds_text(solution.lower, solution.upper)} proven"]
+        return [f"{name(best)} {self.score:+d} in the file, score {bounds_text(solution.lower, solution.upper)} proven"]
 
 
 def bounds_text(low: int, high: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,14 @@ def test_a_process_leaves_in_order_whatever_its_threads_do() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "9")
+
+
+def test_a_reader_who_leaves_early_is_no_error() -> None:
+    command = [sys.executable, "-m", "rlscout", "games"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()  # type: ignore[union-attr]
+        assert process.stderr.read() == b""  # type: ignore[union-attr]
+        assert process.wait() == 128 + signal.SIGPIPE
 
 
 def test_solve_answers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,6 +140,7 @@ def test_a_network_orders_and_does_not_decide(capsys: pytest.CaptureFixture[str]
     answer = json.loads(out)
     assert (status, answer["score"], answer["ordering"]) == (0, -10, "network")
     assert answer["network_evaluations"] > 0
+    assert (answer["model"], answer["hint_ply"]) == (str(model), 2), "what the figures are of"
 
 
 def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -142,9 +152,11 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
     assert [answer.get("verdict") for answer in answers] == ["right", "solved", "wrong", None]
     assert answers[-1]["summary"]["wrong"] == 1
     assert status == 1
-    assert answers[2]["contradicted"] == ["c3 +0 in the file, +1 proven"]
+    assert answers[2]["contradicted"] == ["c3 +0 in the file, score +1 proven"]
     status, out, _ = run(capsys, "solve", "tictactoe", "--file", str(file))
-    assert "  wrong: c3 +0 in the file, +1 proven" in out
+    assert "  wrong: c3 +0 in the file, score +1 proven" in out
+    status, out, _ = run(capsys, "solve", "tictactoe", "--file", str(file), "--all-moves")
+    assert "      a2 +1, b2 +1, a3 +1, c1 +0, c2 +0, b3 +0, c3 +0" in out, "also those that the file asks nothing of"
     file.write_text("\n".join(lines[:3]))
     status, out, _ = run(capsys, "solve", "tictactoe", "--file", str(file))
     assert status == 0

@@ -72,7 +72,7 @@ def test_the_speed_of_a_proof_leaves_out_what_earlier_sittings_did() -> None:
     proving = SimpleNamespace(tend=nothing.tend, usage=nothing, view=nothing, status=Status(""))
     progress = {"seconds": 0.0, "nodes": 10**15, "lower": 0, "upper": 1, "done": 0.5}
     Proving._progress(proving, "solving", before=10**15)(progress)  # type: ignore[arg-type]
-    assert dict(proving.status.facts)["nodes"] == "1,000,000,000,000,000 (0.0 million/s)"
+    assert dict(proving.status.facts)["nodes"] == "1,000,000,000,000,000 (0 a second)"
 
 
 def test_a_folder_has_one_run_at_a_time(config: Config) -> None:

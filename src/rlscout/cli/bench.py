@@ -172,13 +172,14 @@ def _check_places(csv: Path | None, plot: Path | None) -> None:
 
 def _of_run(
     name: str | None, data: Path | None, model: str, settings: Sequence[str]
-) -> tuple[Config, Game, Evaluator | None]:
-    """The settings of a run, its game, and the network to be measured; None for "none"."""
+) -> tuple[Config, Game, Evaluator | None, str]:
+    """The settings of a run, its game, and the network to be measured, with its title; None for "none"."""
     from rlscout.games import game
 
     config = config_of(name, settings, **({} if data is None else {"data": str(data)}))
     played = game(config.game, config.scoring)
-    return config, played, None if model == "none" else evaluator_of(played, model, Path(config.data))
+    evaluator, title = (None, "none") if model == "none" else evaluator_of(played, model, Path(config.data))
+    return config, played, evaluator, title
 
 
 @bench.command
@@ -210,7 +211,7 @@ def strength(
     """
     from rlscout.bench import strength as measure
 
-    config, played, evaluator = _of_run(name, data, model, set_)
+    config, played, evaluator, _ = _of_run(name, data, model, set_)
     print(measure(config, played, evaluator, positions, empties, simulations, seed, json))
     return OK
 
@@ -257,7 +258,7 @@ def ordering(
     from rlscout.storage import holds_run
 
     _check_places(csv, plot)
-    config, played, evaluator = _of_run(name, data, model, set_)
+    config, played, evaluator, title = _of_run(name, data, model, set_)
     if positions:
         low, high = job.empties_for(played, low, high)
         asked = random_positions(played, positions, low, high, seed)
@@ -266,6 +267,7 @@ def ordering(
         solve = config.solve
         asked = [played.position(solve.position) if solve.position else played.play(solve.moves)]
         about = f"from {asked[0].text}"
+    about += f", network: {title}" if evaluator is not None else ""
 
     def tell(grid: job.Grid) -> None:
         if len(grid.rows) == 1:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,13 +70,13 @@ def config_of(name: str | None, settings: Sequence[str], **more: str) -> Config:
     return config.load(name, {**overrides, **more})
 
 
-def evaluator_of(played: Game, model: str, data: Path | None) -> Evaluator:
-    """Of a network by its name; the folder of its run is by default that of the game."""
+def evaluator_of(played: Game, model: str, data: Path | None) -> tuple[Evaluator, str]:
+    """Of a network by its name, and its title; the folder of its run is by default that of the game."""
     from rlscout.inference import make_evaluator
     from rlscout.models import named
 
     found = named(model, data or Path("data") / played.file_name, played.name)
-    return make_evaluator("auto", found.network)
+    return make_evaluator("auto", found.network), found.title
 
 
 def tell_progress(phase: str, with_score: bool = True) -> Callable[[SolveProgress], None]:
@@ -98,6 +100,10 @@ def status_of(command: Callable[[], object]) -> int:
     """What a command returns, or what stands for its error; a defect is logged and raised."""
     try:
         status = command()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `rlscout ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         file = f"{error.filename}: " if error.filename else ""
         print(f"rlscout: {file}{error.strerror or error}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -111,19 +111,17 @@ def solve(
         )
     if by_network and model == "none":
         raise ValueError(f"--ordering {ordering} needs a network: --model FILE, or --model best with --data DIR")
-    evaluator = evaluator_of(played, model, data) if by_network else None
+    evaluator, title = evaluator_of(played, model, data) if by_network else (None, "")
     options = job.SolveOptions(ordering, hint_ply, table_mb=table_mb, threads=threads, seed=seed, patterns=patterns)
-    proof, limits = (
-        job.Proof(played, options, evaluator, tell_progress("solving"), state=state),
-        job.Limits(nodes, seconds),
-    )
+    proof = job.Proof(played, options, evaluator, tell_progress("solving"), state=state)
+    limits = job.Limits(nodes, seconds)
     if file is not None:
-        return _solve_file(proof, list(job.read_problems(played, file)), limits, all_moves, json)
+        return _solve_file(proof, list(job.read_problems(played, file)), limits, all_moves, title, json)
     asked = played.position(position) if position is not None else played.play(moves or "")
     if proof.nodes:
         print(f"going on from {state}: {proof.nodes:,} nodes spent before{_of_another(proof, asked)}", file=sys.stderr)
     solution = job.solve_with(proof, asked, limits, all_moves)
-    _print_solution(solution, json)
+    _print_solution(solution, title, json)
     if not solution.proven:
         if certificate is not None:
             print(f"no certificate {certificate}: the score is not proven yet", file=sys.stderr)
@@ -138,11 +136,11 @@ def _of_another(proof: Proof, asked: Position) -> str:
     return f" on another position, {proof.question}; what is known from there helps as far as it is met again"
 
 
-def _print_solution(solution: Solution, as_json: bool) -> None:
+def _print_solution(solution: Solution, model: str, as_json: bool) -> None:
+    answer = _answer(solution, model)
     if as_json:
-        print(json.dumps(solution.as_json()), flush=True)
+        print(json.dumps(answer), flush=True)
         return
-    answer = solution.as_json()
     print(solution.position.show())
     if solution.proven:
         print(f"score {solution.lower:+d} for {solution.position.to_move}, proven")
@@ -151,16 +149,31 @@ def _print_solution(solution: Solution, as_json: bool) -> None:
         print(f"score {bounds} for {solution.position.to_move}: a limit was met")
     if answer["best_moves"]:
         print("best   " + " ".join(answer["best_moves"]))
-    for move, (low, high) in sorted(solution.scores.items(), key=lambda item: -item[1][0]):
-        bounds = f"{low:+d}" if low == high else f"{low:+d} to {high:+d}"
-        print(f"  {solution.position.game.square_name(move)}  {bounds}")
+    for move, bounds in _scores(solution):
+        print(f"  {move}  {bounds}")
     if answer["principal_variation"]:
         print("line   " + " ".join(answer["principal_variation"]))
-    rate = solution.new_nodes / max(solution.seconds, 1e-9) / 1e6
+    rate = solution.new_nodes / max(solution.seconds, 1e-9)
     print(
         f"nodes  {solution.nodes:,} + {solution.evaluations:,} static and {solution.network_evaluations:,} network "
-        f"evaluations, {solution.seconds:.2f} s ({rate:.1f} million nodes/s), ordered by {solution.options.ordering}"
+        f"evaluations, {solution.seconds:.2f} s ({rate:,.0f} nodes/s), ordered by {solution.options.ordering}"
+        + (f", {model} to ply {solution.options.hint_ply}" if model else "")
     )
+
+
+def _answer(solution: Solution, model: str) -> dict[str, Any]:
+    """With the network that ordered, and how far, where one did."""
+    network = {"model": model, "hint_ply": solution.options.hint_ply} if model else {}
+    return {**solution.as_json(), **network}
+
+
+def _scores(solution: Solution) -> list[tuple[str, str]]:
+    """Of every move where that was asked for, the best first."""
+    from rlscout.solving import bounds_text
+
+    name = solution.position.game.square_name
+    best_first = sorted(solution.scores.items(), key=lambda item: -item[1][0])
+    return [(name(move), bounds_text(low, high)) for move, (low, high) in best_first]
 
 
 def _certify(
@@ -182,7 +195,9 @@ def default_leaf_empties(position: Position) -> int:
     return 0 if position.empties <= 14 else 12 if position.game.name.startswith("othello") else 6
 
 
-def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves: bool, as_json: bool) -> int:
+def _solve_file(
+    proof: Proof, problems: list[Problem], limits: Limits, all_moves: bool, model: str, as_json: bool
+) -> int:
     from rlscout import solving as job
 
     counts = dict.fromkeys(("right", "wrong", "unsolved", "solved"), 0)
@@ -199,12 +214,16 @@ def _solve_file(proof: Proof, problems: list[Problem], limits: Limits, all_moves
             known: dict[str, object] = {} if problem.score is None else {"answer": problem.score}
             if contradicted:
                 known["contradicted"] = contradicted
-            print(json.dumps({**solution.as_json(), "line": problem.line, **known, "verdict": verdict}), flush=True)
+            print(
+                json.dumps({**_answer(solution, model), "line": problem.line, **known, "verdict": verdict}), flush=True
+            )
         else:
             bounds = f"{solution.lower:+d}" if solution.proven else f"{solution.lower:+d}..{solution.upper:+d}"
             best = " ".join(solution.as_json()["best_moves"])
             line = f"{problem.line:>4}  {bounds:>8}  {best:<8} {solution.nodes:>14,} nodes {solution.seconds:>8.2f} s"
             print(f"{line}  {verdict}" + (f": {'; '.join(contradicted)}" if contradicted else ""), flush=True)
+            if solution.scores:
+                print("      " + ", ".join(f"{move} {score}" for move, score in _scores(solution)), flush=True)
     summary = {**counts, "positions": len(problems), "nodes": nodes, "seconds": round(seconds, 3)}
     if as_json:
         print(json.dumps({"summary": summary}))
@@ -220,6 +239,7 @@ def verify(
     reference: Annotated[
         bool, Parameter(help="By the checker written to be read, in Python; slower.", negative=())
     ] = False,
+    json: Annotated[bool, Parameter(help="The verdict as one JSON object.", negative=())] = False,
 ) -> int:
     """Check a certificate by a separate program with rules of its own. Exit status 0 valid, 1 refused, 2 not readable,
     3 beyond a limit of the checker (its own options raise them: `rlscout-verify --help`).
@@ -234,4 +254,4 @@ def verify(
 
     if not file.exists():
         raise ValueError(f"{file}: no such file")
-    return subprocess.run([*command(reference), str(file)], check=False).returncode
+    return subprocess.run([*command(reference), *["--json"] * json, str(file)], check=False).returncode

@@ -110,7 +110,7 @@ class Proving:
             bounds = f"{progress['lower']:+d} to {progress['upper']:+d}"
             self.status.facts = [
                 ("score", bounds),
-                ("nodes", f"{progress['nodes']:,} ({(progress['nodes'] - before) / seconds / 1e6:.1f} million/s)"),
+                ("nodes", f"{progress['nodes']:,} ({(progress['nodes'] - before) / seconds:,.0f} a second)"),
                 ("time", clock(seconds)),
                 ("use", self.usage.text()),
             ]
