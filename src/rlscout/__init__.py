@@ -58,12 +58,17 @@ __all__ = [  # noqa: RUF022 -- in the order of the tour
 ]
 
 
-def samples(data: str, after_id: int = 0, limit: int = 50_000) -> SampleBatch:
-    """Samples of a run as NumPy arrays, oldest first: of a folder (`data/othello6`) or a server (`tcp://...`)."""
-    from rlscout.storage import open_store
+def samples(data: str, after_id: int = 0, limit: int | None = None) -> SampleBatch:
+    """All samples of a run as NumPy arrays, oldest first: of a folder (`data/othello6`) or a server (`tcp://...`).
 
-    with open_store(data) as store:
-        return store.read_samples(after_id, limit)
+    `after_id`: those after the sample of that number only; `limit`: so many at most. `last_id` of the answer goes on from there.
+    ValueError where there is no run."""
+    from pathlib import Path
+
+    from rlscout.storage import open_run, open_store, read_all
+
+    with open_store(data) if "://" in data else open_run(Path(data)) as store:
+        return read_all(store, after_id, limit)
 
 
 def __getattr__(name: str) -> Any:

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout.positions import repeated, stones
+from rlscout.storage import read_all
 
 if TYPE_CHECKING:
     from rlscout._native import Engine
     from rlscout.inference import Evaluator
     from rlscout.storage import Store
 
-READ_SAMPLES = 50_000
 EVALUATED = 4096  # positions to a batch of the network
 LEAST_SOLVED = 16  # to find out what sources are worth
 
@@ -64,15 +64,11 @@ class SourceError:
 
 def seen(store: Store, engine: Engine, on_read: Callable[[int], None] = lambda _: None) -> dict[int, Seen]:
     """What is known from all samples of a store, by empties; `on_read` hears of the number of samples read so far."""
-    batches = [store.read_samples(0, READ_SAMPLES)]
-    while len(batches[-1].ids):
-        on_read(sum(len(batch.ids) for batch in batches))
-        batches.append(store.read_samples(batches[-1].last_id, READ_SAMPLES))
-    read = batches[:-1]
-    if not read:
+    samples = read_all(store, on_read=on_read)
+    if not len(samples.ids):
         return {}
-    positions = engine.canonical(np.concatenate([batch.positions for batch in read]))[0]
-    outcome, value = (np.concatenate([getattr(b, n) for b in read]).astype(np.float64) for n in ("outcome", "value"))
+    positions = engine.canonical(samples.positions)[0]
+    outcome, value = samples.outcome.astype(np.float64), samples.value.astype(np.float64)
     order = np.lexsort(positions.T[::-1])
     positions, outcome, value = positions[order], outcome[order], value[order]
     first = np.flatnonzero(~repeated(positions))

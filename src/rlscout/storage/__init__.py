@@ -16,7 +16,7 @@ Arrays: `T` positions, `W` words per bitboard, `S` squares. Numbers are seen by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -31,6 +31,9 @@ Evaluation = Literal["+", "-"]
 
 Grade = Literal["checked", "re-runnable"]
 """Of a certificate: every leaf is checked by the checker itself, or leaves carry bounds and options to run again."""
+
+READ_SAMPLES = 50_000
+"""In one call, where all are read."""
 
 
 class StoreError(Exception):
@@ -265,6 +268,26 @@ class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStor
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def read_all(
+    store: SampleStore, after_id: int = 0, limit: int | None = None, on_read: Callable[[int], None] = lambda count: None
+) -> SampleBatch:
+    """All samples with `id > after_id`, or the first `limit` of them, in as many calls as that takes; `on_read` hears of the
+    number read so far."""
+    parts: list[SampleBatch] = []
+    count = 0
+    while True:
+        asked = READ_SAMPLES if limit is None else min(READ_SAMPLES, limit - count)
+        parts.append(store.read_samples(after_id, asked))
+        after_id, read = parts[-1].last_id, len(parts[-1].ids)
+        if read:
+            on_read(count := count + read)
+        if read < asked or count == limit:
+            break
+    filled = [part for part in parts if len(part.ids)] or parts[:1]
+    names = [name for name in SampleBatch.__struct_fields__ if name != "last_id"]
+    return SampleBatch(after_id, *(np.concatenate([getattr(part, name) for part in filled]) for name in names))
 
 
 def holds_run(folder: Path) -> bool:

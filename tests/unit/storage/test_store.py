@@ -20,6 +20,7 @@ from rlscout.storage import (
     StoreError,
     TrainingState,
     open_store,
+    read_all,
 )
 
 ARRAYS = ("positions", "visits", "outcome", "value", "ply", "move")
@@ -70,6 +71,19 @@ def test_a_reader_gets_every_sample_once(store: Store) -> None:
             last = batch.last_id
     assert seen == list(range(1, 64))
     assert store.read_samples(last).last_id == last
+
+
+def test_all_samples_are_read_in_as_many_calls_as_that_takes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlscout.storage.READ_SAMPLES", 5)
+    assert (len(read_all(store).ids), read_all(store).last_id) == (0, 0)
+    store.add_games([make_game(number, length=7) for number in range(2)])
+    read: list[int] = []
+    batch = read_all(store, on_read=read.append)
+    assert (batch.ids.tolist(), batch.last_id, read) == (list(range(1, 15)), 14, [5, 10, 14])
+    np.testing.assert_array_equal(batch.visits, store.read_samples(0).visits)
+    assert read_all(store, 2, limit=10).ids.tolist() == list(range(3, 13))
+    assert read_all(store, 4, limit=10).ids.tolist() == list(range(5, 15)), "all of the rest"
+    assert len(read_all(store, 14).ids) == 0
 
 
 def test_games_without_samples_are_known(store: Store) -> None:
