@@ -1,4 +1,4 @@
-// A file that appears whole or not at all.
+// A file that appears whole or not at all. Behind a link, the file that it names; a pipe or a device is written as it is.
 #pragma once
 
 #include <fcntl.h>
@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace rlscout {
@@ -18,7 +20,12 @@ namespace rlscout {
 // commit(), removed by discard(). Throws std::invalid_argument naming the path and the system's reason.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::string path) : path_(std::move(path)), part_(path_ + ".part") {
+  explicit AtomicFile(std::string path) : path_(std::move(path)) {
+    std::error_code none;
+    const auto status = std::filesystem::status(path_, none);
+    in_place_ = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+    if (const auto place = std::filesystem::weakly_canonical(path_, none); !in_place_ && !none) path_ = place;
+    part_ = in_place_ ? path_ : path_ + ".part";
     file_ = std::fopen(part_.c_str(), "wb");
     if (file_ == nullptr) fail();
   }
@@ -29,7 +36,7 @@ class AtomicFile {
   void discard() {
     if (file_ == nullptr) return;
     std::fclose(std::exchange(file_, nullptr));
-    std::remove(part_.c_str());
+    remove_part();
   }
 
   void write(std::string_view content) {
@@ -39,13 +46,17 @@ class AtomicFile {
   // Writes the rest, and puts the file into its place once the disk has it.
   void commit(std::string_view rest) {
     write(rest);
-    if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) fail();
+    if (std::fflush(file_) != 0 || (!in_place_ && ::fsync(::fileno(file_)) != 0)) fail();
     const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-    if (!closed || std::rename(part_.c_str(), path_.c_str()) != 0) fail();
-    keep_name();
+    if (!closed || (!in_place_ && std::rename(part_.c_str(), path_.c_str()) != 0)) fail();
+    if (!in_place_) keep_name();
   }
 
  private:
+  void remove_part() const {
+    if (!in_place_) std::remove(part_.c_str());
+  }
+
   // A file survives a power loss by its data, and by its name in the folder.
   void keep_name() const {
     const std::size_t slash = path_.rfind('/');
@@ -59,12 +70,13 @@ class AtomicFile {
   [[noreturn]] void fail() {
     const std::string reason = std::strerror(errno);
     if (file_ != nullptr) std::fclose(std::exchange(file_, nullptr));
-    std::remove(part_.c_str());
+    remove_part();
     throw std::invalid_argument("cannot write '" + path_ + "': " + reason);
   }
 
   std::string path_, part_;
   std::FILE* file_ = nullptr;
+  bool in_place_ = false;
 };
 
 }  // namespace rlscout

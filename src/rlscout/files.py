@@ -9,10 +9,10 @@ from pathlib import Path
 def write_whole(path: Path, content: str | bytes) -> None:
     """Puts a file into its place once the disk has it; until then what was there stays. Behind a link, the file that it names."""
     data = content.encode() if isinstance(content, str) else content
-    place = path.resolve()
-    if place.exists() and not place.is_file():  # a pipe or a device; of a folder the system says what is wrong
-        place.write_bytes(data)
+    if path.exists() and not path.is_file():  # a pipe or a device; of a folder the system says what is wrong
+        path.write_bytes(data)
         return
+    place = path.resolve()
     part = _part(place)
     try:
         with part.open("wb") as file:
@@ -30,10 +30,9 @@ def check_place(path: Path, what: str) -> None:
     """ValueError where a file can't be written: told before hours of work, not after. `what` names the option."""
     if path.is_dir():
         raise ValueError(f"{what} {path}: a folder; the name of a file is wanted")
-    place = path.resolve()
-    if place.exists() and not place.is_file():
+    if path.exists() and not path.is_file():
         return
-    part = _part(place)
+    part = _part(path.resolve())
     try:
         part.open("ab").close()
         part.unlink()

@@ -16,10 +16,9 @@ import importlib.metadata
 import json
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -162,8 +161,7 @@ def folded(network: Network) -> Network:
     """The same function without batch norm: each is folded into the weights and bias of its convolution."""
     if not network.header.architecture.batch_norm:
         return network
-    architecture = NetworkConfig(**{**asdict(network.header.architecture), "batch_norm": False})
-    header = Header(**{**_shallow(network.header), "architecture": architecture})
+    header = replace(network.header, architecture=replace(network.header.architecture, batch_norm=False))
     weights = dict(network.weights)
     for name in [key.removesuffix(".norm.weight") for key in weights if key.endswith(".norm.weight")]:
         gamma, beta, mean, variance = (
@@ -173,10 +171,6 @@ def folded(network: Network) -> Network:
         weights[f"{name}.convolution.weight"] = weights[f"{name}.convolution.weight"] * scale[:, None, None, None]
         weights[f"{name}.convolution.bias"] = beta - mean * scale
     return Network(header, weights)
-
-
-def _shallow(header: Header) -> dict[str, Any]:
-    return {name: getattr(header, name) for name in header.__dataclass_fields__}
 
 
 def bits(boards: U64, squares: int) -> NDArray[np.uint8]:

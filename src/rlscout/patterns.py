@@ -119,8 +119,9 @@ class PatternTable:
                     tuple(StageError(**error) for error in about["errors"]),
                     tuple(SourceError(**error) for error in about.get("sources", [])),
                 )
-        except (BadZipFile, EOFError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: not a table that `rlscout patterns train` has written ({error})") from None
+        except (AttributeError, BadZipFile, EOFError, IndexError, KeyError, TypeError, ValueError):
+            # Not numpy's own words: of a file without arrays they recommend to unpickle it.
+            raise ValueError(f"{path}: not a table that `rlscout patterns train` has written") from None
         if name is not None and board_of(table.game) != board_of(name):
             raise ValueError(f"{path}: a pattern table of {table.game}, not of {name}")
         return table

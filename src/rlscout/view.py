@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,7 +68,6 @@ class View:
             self.live.update(_panel(status), refresh=True)
         else:
             print(f"{time.strftime('%H:%M:%S')} {status.line()}", flush=True)
-            sys.stdout.flush()
 
 
 def _panel(status: Status) -> Panel:

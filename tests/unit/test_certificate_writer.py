@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,23 @@ def test_wrong_arguments(tmp_path: Path) -> None:
             write(rules, tmp_path / "bounds.cert", bounds)
     with pytest.raises(ValueError, match="leaf_empties -1"):
         write(rules, tmp_path / "leaf.cert", (-10, -10), leaf_empties=-1)
+
+
+def test_behind_a_link_is_a_file_or_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "file.cert").touch()
+    (tmp_path / "link.cert").symlink_to("file.cert")
+    write(engine("othello4"), tmp_path / "link.cert")
+    written = (tmp_path / "file.cert").read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "out").symlink_to("pipe")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_bytes()), daemon=True)
+    reader.start()
+    write(engine("othello4"), tmp_path / "out")
+    reader.join(WAIT)
+    assert read == [written]
+    assert (tmp_path / "link.cert").is_symlink() and (tmp_path / "out").is_symlink() and (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.cert", "link.cert", "out", "pipe"]
 
 
 def test_the_same_file_again(tmp_path: Path) -> None:

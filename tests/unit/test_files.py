@@ -26,6 +26,9 @@ def test_what_is_written_takes_the_place_of_what_was_there(tmp_path: Path) -> No
     write_whole(tmp_path / "link", "behind")
     assert (tmp_path / "file").read_text() == "behind" and (tmp_path / "link").is_symlink()
     write_whole(Path("/dev/null"), "nowhere")
+    reading, writing = os.pipe()
+    write_whole(Path(f"/dev/fd/{writing}"), "through")  # a link to what has no path
+    assert os.read(reading, 99) == b"through"
     assert not Path("/dev/null").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
 

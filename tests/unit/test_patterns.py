@@ -245,7 +245,13 @@ def test_a_table_of_noise_costs_time_and_never_truth() -> None:
         assert plain["nodes"] != noisy["nodes"]
 
 
-def test_bad_tables_are_refused() -> None:
+def test_bad_tables_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_text("no arrays")
+    with pytest.raises(ValueError, match="x.npz: not a table that `rlscout patterns train` has written$"):
+        PatternTable.read(tmp_path / "x.npz")
+    np.save(tmp_path / "y.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="y.npy: not a table"):
+        PatternTable.read(tmp_path / "y.npy")
     with pytest.raises(ValueError, match="pattern table of 3 weights"):
         game("othello6").engine.solver({"patterns": np.zeros(3, np.int32)})
     with pytest.raises(ValueError, match="no pattern tables"):

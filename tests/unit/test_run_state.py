@@ -16,6 +16,7 @@ from rlscout.games import game
 from rlscout.process import only_one
 from rlscout.run import RunState, run
 from rlscout.run.proving import Proving
+from rlscout.run.telling import _cost
 from rlscout.solving import solve
 from rlscout.storage import open_store
 from rlscout.view import Status
@@ -73,6 +74,15 @@ def test_the_speed_of_a_proof_leaves_out_what_earlier_sittings_did() -> None:
     progress = {"seconds": 0.0, "nodes": 10**15, "lower": 0, "upper": 1, "done": 0.5}
     Proving._progress(proving, "solving", before=10**15)(progress)  # type: ignore[arg-type]
     assert dict(proving.status.facts)["nodes"] == "1,000,000,000,000,000 (0 a second)"
+
+
+def test_a_proof_without_a_network_says_why() -> None:
+    result = {"ordering": "static", "model": 0, "nodes": 1, "evaluations": 0, "network_evaluations": 0}
+    result |= {"seconds": 0.0, "threads": 1, "plies": []}
+    told = "No network has won its duel yet: learn on for one that orders moves."
+    assert told in _cost({**result, "asked": {"model": "best", "ordering": "auto"}})
+    assert told not in _cost({**result, "asked": {"model": "best", "ordering": "static"}})
+    assert told not in _cost({**result, "model": 3, "asked": {"model": "best", "ordering": "auto"}})
 
 
 def test_a_folder_has_one_run_at_a_time(config: Config) -> None:

@@ -73,6 +73,10 @@ def _cost(result: dict[str, Any]) -> list[str]:
         f"Proof: {result['nodes']:,} nodes, {result['evaluations']:,} static and {result['network_evaluations']:,} network "
         f"evaluations, {result['seconds']:.1f} s on {result['threads']} threads, ordered by {network}."
     ]
+    asked = result.get("asked", {})
+    by_network = asked.get("model") == "best" and asked.get("ordering") in ("auto", "network", "network+patterns")
+    if by_network and result["model"] == 0:
+        lines.append("No network has won its duel yet: learn on for one that orders moves.")
     cuts = [(row["ply"], row["first_cuts"] / row["cut_nodes"]) for row in result["plies"] if row["cut_nodes"]]
     if cuts:
         shares = ", ".join(f"{ply}: {share:.0%}" for ply, share in cuts)
