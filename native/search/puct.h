@@ -4,10 +4,7 @@
 // in which they were opened; since every unvisited move of a node is worth the same but for its prior, only the one
 // with the greatest prior can be chosen next, and selection looks at the children and at that single move.
 //
-//   node        | position | priors of its moves |                        a cache line, or more of them by quarters
-//   groups      | Header, 3 children | 4 children | 4 children | ...      one line each; lane 0 of the first is the header
-//
-// What leads to a node is the place of its first group, or of the node itself where it has no children (it was visited once).
+// How both lie in memory: tree_node.h. What leads to a node is the place of its first group, or of the node itself where it has no children (it was visited once).
 // A walk passes through groups alone, and reads a node only to open one of its moves. A chunk of memory fills from below by whole
 // lines, and from above by nodes that take more than one.
 //
@@ -19,12 +16,10 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <new>
 #include <span>
 #include <utility>
@@ -36,6 +31,7 @@
 #include "core/prefetch.h"
 #include "core/value.h"
 #include "search/prior.h"
+#include "search/tree_node.h"
 
 namespace rlscout {
 
@@ -66,7 +62,7 @@ class alignas(64) Tree {
   // Lines that a tree of so many nodes takes, rather too many than too few.
   static std::size_t lines_for(const G& game, int nodes) {
     const auto squares = static_cast<std::size_t>(game.columns() * game.rows());
-    const std::size_t node = (node_quarters(squares) + Arena::kQuarters - 1) / Arena::kQuarters;
+    const std::size_t node = (Node::quarters(squares) + Arena::kQuarters - 1) / Arena::kQuarters;
     return static_cast<std::size_t>(std::min(nodes, kMostReserved)) * (node + 1) + Arena::kChunk / Arena::kQuarters;
   }
 
@@ -98,10 +94,10 @@ class alignas(64) Tree {
     if (walk_.visits == 0) return false;  // the root itself is the leaf
     if (walk_.visits == 1) return open_leaf();
     const Group* groups = group_at(walk_.at);
-    const Header header = header_of(*groups);
+    const Group::Header header = groups->header();
     // The paper's U(s, a) = c P(s, a) sqrt(sum of N(s, b)) / (1 + N(s, a)).
     const float scale = options_.c_puct * std::sqrt(static_cast<float>(walk_.visits - 1));
-    const Choice best = best_child(groups, header.opened, scale);
+    const BestChild best = best_child(groups, header.opened, scale);
     if (header.opened < header.moves &&
         walk_.value - options_.fpu + scale * decode_prior(groups->prior[0]) > best.score) {
       walk_ = {groups->node[0], walk_.at, 1, walk_.value};
@@ -131,7 +127,7 @@ class alignas(64) Tree {
   void prefetch_children() const {
     if (walk_.visits < 2) return;
     const Group* group = group_at(walk_.at);
-    for (int left = header_of(*group).opened - 3; left > 0; left -= 4) rlscout::prefetch(++group);
+    for (int left = group->header().opened - 3; left > 0; left -= 4) rlscout::prefetch(++group);
   }
 
   // Ask, one some time after the other, for the memory that expand() and back_up() will use.
@@ -184,16 +180,15 @@ class alignas(64) Tree {
       root_ = after;
       return;
     }
-    PriorCode* code = priors_of(node_at(after));
+    PriorCode* code = node_at(after).priors();
     for_each_bit(game_.legal(root_position_), [&](int move) {
       if (const std::uint32_t child = root_child(static_cast<Move>(move)); child != 0)
         group_at(child)->prior[child % 4] = std::exchange(*code, kTaken);
       ++code;
     });
     Group& first = *group_at(root_);
-    Header header = header_of(first);
     first.node[0] = after;
-    set_next(first, header, next_of(node_at(after)));
+    first.set_header(first.header(), node_at(after).next_move());
   }
 
   // The legal moves of the root, in order.
@@ -206,7 +201,7 @@ class alignas(64) Tree {
         moves.push_back({move, prior_of(child), visits_of(child), value_at(child)});
       else
         moves.push_back(
-            {move, decode_prior(root.uniform() ? greatest_prior(root) : priors_of(root)[moves.size()]), 0, 0.0f});
+            {move, decode_prior(root.uniform() ? root.greatest_prior() : root.priors()[moves.size()]), 0, 0.0f});
     });
     return moves;
   }
@@ -235,6 +230,9 @@ class alignas(64) Tree {
   }
 
  private:
+  using Node = TreeNode<Position>;
+  using Group = ChildGroup;
+
   static constexpr std::uint32_t kSameSide = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kOver = kSameSide - 1;
   static constexpr std::uint32_t kNone = kSameSide - 1;
@@ -245,31 +243,6 @@ class alignas(64) Tree {
   static_assert(Arena::kQuarters << (kClasses - 1) <= Arena::kChunk &&
                 Arena::kMostLines <= kSameSide / Arena::kQuarters);
 
-  struct Node {
-    Position position;
-    PriorCode next_prior;  // as it was made: the greatest prior; kTaken: see uniform()
-    std::uint8_t next;     // and its index among the legal moves
-    std::uint8_t moves;    // legal ones
-    PriorCode priors[2];   // the first; the others follow
-
-    // No priors are stored: all are alike, and moves are opened in order.
-    bool uniform() const { return next_prior == kTaken; }
-  };
-  // In place of the first child of the first group. There too: value -infinity, the greatest prior without a child, the node.
-  struct Header {
-    std::uint8_t opened;      // children
-    std::uint8_t next;        // index of the greatest prior without a child among the legal moves
-    std::uint8_t moves;       // legal ones
-    std::uint8_t size_class;  // of the block of groups
-  };
-  struct alignas(64) Group {
-    float value[4];  // mean, for the side to move at the parent; -infinity where there is no child
-    std::int32_t visits[4];
-    PriorCode prior[4];
-    Move move[4];
-    std::uint32_t node[4];  // a place with kSameSide, or kOver
-  };
-  static_assert(sizeof(Group) == sizeof(Arena::Line) && sizeof(Header) == sizeof(std::int32_t));
   struct Walk {
     std::uint32_t at;       // a node to be opened, or the first group of one that has been before
     std::uint32_t opening;  // the first group of the node to be opened, or kNone
@@ -282,20 +255,6 @@ class alignas(64) Tree {
     Phase phase;
     float value;
   };
-  struct Choice {
-    float score;
-    int index;
-  };
-  struct Next {
-    PriorCode prior;
-    std::uint8_t index;
-  };
-  using Floats = PriorVector;
-  using Ints = std::int32_t __attribute__((vector_size(16)));
-  using Codes = PriorCodeVector;
-  using Words4 = std::uint32_t __attribute__((vector_size(16)));
-  static constexpr Codes kLanes = {0, 1, 2, 3};
-
   Node& node_at(std::uint32_t place) { return *std::launder(reinterpret_cast<Node*>(arena_.at(place))); }
   const Node& node_at(std::uint32_t place) const {
     return *std::launder(reinterpret_cast<const Node*>(arena_.at(place)));
@@ -305,25 +264,11 @@ class alignas(64) Tree {
   const Group* group_at(std::uint32_t place) const {
     return std::launder(reinterpret_cast<const Group*>(arena_.at(place & ~kLane)));
   }
-  static PriorCode* priors_of(Node& node) { return node.priors; }
-  static const PriorCode* priors_of(const Node& node) { return node.priors; }
-  static PriorCode greatest_prior(const Node& node) {
-    return node.uniform() ? encode_prior(1.0f / static_cast<float>(node.moves)) : node.next_prior;
-  }
   std::uint32_t& path(int ply) {
     return ply < kNear ? near_path_[ply] : far_path_[static_cast<std::size_t>(ply - kNear)];
   }
   std::uint32_t path(int ply) const {
     return ply < kNear ? near_path_[ply] : far_path_[static_cast<std::size_t>(ply - kNear)];
-  }
-
-  static Header header_of(const Group& first) { return std::bit_cast<Header>(first.visits[0]); }
-  static void set_header(Group& first, Header header) { first.visits[0] = std::bit_cast<std::int32_t>(header); }
-
-  static void set_next(Group& first, Header header, Next next) {
-    header.next = next.index;
-    first.prior[0] = next.prior;
-    set_header(first, header);
   }
 
   // Of a child, whose number is the place of its group, plus its lane; never 0, the lane of a header.
@@ -333,18 +278,12 @@ class alignas(64) Tree {
   Move move_of(std::uint32_t child) const { return group_at(child)->move[child % 4]; }
   std::uint32_t node_of(std::uint32_t child) const { return group_at(child)->node[child % 4]; }
 
-  // Of a node with its priors, of which there is room for a vector at least.
-  static constexpr std::uint32_t node_quarters(std::size_t priors) {
-    const std::size_t bytes = offsetof(Node, priors) + std::max<std::size_t>(priors, 4) * sizeof(PriorCode);
-    return static_cast<std::uint32_t>((bytes + Arena::kQuarter - 1) / Arena::kQuarter);
-  }
-
   const Node& root_node() const { return node_at(root_opened_ ? group_at(root_)->node[0] : root_); }
 
   // The root's child by this move; 0: none yet.
   std::uint32_t root_child(Move move) const {
     if (!root_opened_) return 0;
-    const std::uint32_t first = root_ + 1, end = first + header_of(*group_at(root_)).opened;
+    const std::uint32_t first = root_ + 1, end = first + group_at(root_)->header().opened;
     for (std::uint32_t child = first; child < end; ++child)
       if (move_of(child) == move) return child;
     return 0;
@@ -403,38 +342,9 @@ class alignas(64) Tree {
     group->node[0] = std::exchange(free_blocks_[size_class], block);
   }
 
-  // The child with the greatest mean + scale * prior / (1 + visits); of equals, the one opened first. Four at a time. The
-  // header, as a child, is worth -infinity, or is no number.
-  static Choice best_child(const Group* group, int opened, float scale) {
-    constexpr float kLowest = -std::numeric_limits<float>::infinity();
-    Floats best = {kLowest, kLowest, kLowest, kLowest};
-    Ints best_index = {}, index = {0, 1, 2, 3};
-    for (int left = opened + 1; left > 0; left -= 4, ++group, index += 4) {
-      Floats value;
-      Ints visits;
-      Codes codes;
-      __builtin_memcpy(&value, group->value, sizeof(value));
-      __builtin_memcpy(&visits, group->visits, sizeof(visits));
-      __builtin_memcpy(&codes, group->prior, sizeof(codes));
-      const Floats score = value + scale * decode_priors(codes) / __builtin_convertvector(visits + 1, Floats);
-      const Ints better = score > best;
-      best = better ? score : best;
-      best_index = better ? index : best_index;
-    }
-    const auto across = [](Floats a, Floats b) { return a > b ? a : b; };
-    Floats most = across(best, __builtin_shufflevector(best, best, 2, 3, 0, 1));
-    most = across(most, __builtin_shufflevector(most, most, 1, 0, 3, 2));
-    constexpr int kLast = std::numeric_limits<int>::max();
-    Ints first = best == most ? best_index : Ints{kLast, kLast, kLast, kLast};
-    const auto least = [](Ints a, Ints b) { return a < b ? a : b; };
-    first = least(first, __builtin_shufflevector(first, first, 2, 3, 0, 1));
-    first = least(first, __builtin_shufflevector(first, first, 1, 0, 3, 2));
-    return {most[0], first[0]};
-  }
-
   bool open_leaf() {
     const Node& node = node_at(walk_.at);
-    const int next = walk_.opening == kNone ? node.next : header_of(*group_at(walk_.opening)).next;
+    const int next = walk_.opening == kNone ? node.next : group_at(walk_.opening)->header().next;
     const auto move = static_cast<Move>(nth(game_.legal(node.position), next));
     std::uint32_t same_side = 0;
     leaf_.position = game_.play(node.position, move);
@@ -453,79 +363,19 @@ class alignas(64) Tree {
   }
 
   std::uint32_t add_node(const Position& position, int moves, std::span<const float> priors) {
-    const std::uint32_t place = take_quarters(node_quarters(priors.size()));
+    const std::uint32_t place = take_quarters(Node::quarters(priors.size()));
     Node* node = new (arena_.at(place)) Node{position, kTaken, 0, static_cast<std::uint8_t>(moves), {}};
-    if (!priors.empty()) {
-      const Next next = store_priors(priors, *node);
-      node->next_prior = next.prior;
-      node->next = next.index;
-    }
+    if (!priors.empty()) node->store_priors(priors);
     ++node_count_;
     return place;
-  }
-
-  // Of the moves of a node without a child, the one with the greatest prior; of equals, the first. Each is compared as one word:
-  // its code above, the complement of its index below.
-  class Greatest {
-   public:
-    void add(Codes four, int first) {
-      constexpr Words4 kComplement = {0xffff, 0xfffe, 0xfffd, 0xfffc};
-      const Words4 word =
-          __builtin_convertvector(four, Words4) << 16 | (kComplement - static_cast<std::uint32_t>(first));
-      best_ = word > best_ ? word : best_;
-    }
-    Next next() const {
-      const auto across = [](Words4 x, Words4 y) { return x > y ? x : y; };
-      Words4 best = across(best_, __builtin_shufflevector(best_, best_, 2, 3, 0, 1));
-      best = across(best, __builtin_shufflevector(best, best, 1, 0, 3, 2));
-      return {static_cast<PriorCode>(best[0] >> 16), static_cast<std::uint8_t>(0xffffu - (best[0] & 0xffffu))};
-    }
-
-   private:
-    Words4 best_ = {};
-  };
-
-  // Calls for the first of each four moves; the last four overlap those before, where there are more than four.
-  template <class Each>
-  static void for_each_four(int moves, Each&& each) {
-    const int last = std::max(moves - 4, 0);
-    for (int first = 0; first < last + 4; first += 4) each(std::min(first, last));
-  }
-
-  // Stores the priors of a new node.
-  static Next store_priors(std::span<const float> priors, Node& node) {
-    Greatest greatest;
-    for_each_four(static_cast<int>(priors.size()), [&](int first) {
-      Floats four = {};
-      if (priors.size() >= 4)
-        __builtin_memcpy(&four, priors.data() + first, sizeof(four));
-      else
-        for (std::size_t lane = 0; lane < priors.size(); ++lane) four[lane] = priors[lane];
-      const Codes codes = kLanes < static_cast<PriorCode>(priors.size()) ? encode_priors(four) : Codes{};
-      __builtin_memcpy(priors_of(node) + first, &codes, sizeof(codes));
-      greatest.add(codes, first);
-    });
-    return greatest.next();
-  }
-
-  // The move to be opened next; the one of index `taken` has a child by now (-1: none has anew).
-  static Next next_of(Node& node, int taken = -1) {
-    Greatest greatest;
-    for_each_four(node.moves, [&](int first) {
-      Codes codes;
-      __builtin_memcpy(&codes, priors_of(node) + first, sizeof(codes));
-      greatest.add(kLanes == static_cast<PriorCode>(taken - first) ? Codes{} : codes, first);
-    });
-    if (taken >= 0) priors_of(node)[taken] = kTaken;
-    return greatest.next();
   }
 
   // A child of the node to be opened, as that of a finished game until expand() knows better. What was just written to new lines
   // is not read back: it might have to wait for them.
   std::uint32_t add_child(Move move) {
     const Node& parent = node_at(walk_.at);
-    Header header{0, parent.next, parent.moves, 0};
-    PriorCode prior = greatest_prior(parent);
+    Group::Header header{0, parent.next, parent.moves, 0};
+    PriorCode prior = parent.greatest_prior();
     std::uint32_t groups = walk_.opening;
     if (groups == kNone) {
       groups = new_block(0);
@@ -533,7 +383,7 @@ class alignas(64) Tree {
       root_opened_ |= depth_ == 0;
       lead_to(groups);
     } else {
-      header = header_of(*group_at(groups));
+      header = group_at(groups)->header();
       prior = group_at(groups)->prior[0];
       if (header.opened + 1 == 4 << header.size_class) {
         groups = new_block(header.size_class + 1);
@@ -550,8 +400,9 @@ class alignas(64) Tree {
     group.move[child % 4] = move;
     group.node[child % 4] = kOver;
     Node& node = node_at(walk_.at);  // memory may have moved
-    set_next(*group_at(groups), header,
-             node.uniform() ? Next{prior, static_cast<std::uint8_t>(header.next + 1)} : next_of(node, header.next));
+    const NextMove next =
+        node.uniform() ? NextMove{prior, static_cast<std::uint8_t>(header.next + 1)} : node.next_move(header.next);
+    group_at(groups)->set_header(header, next);
     return child;
   }
 
@@ -565,18 +416,17 @@ class alignas(64) Tree {
 
   // A block of 2^size_class groups without children.
   std::uint32_t new_block(int size_class) {
-    static constexpr float kWorst = -std::numeric_limits<float>::infinity();
     std::uint32_t block = free_blocks_[size_class];
     if (block != kNone)
       free_blocks_[size_class] = group_at(block)->node[0];
     else
       block = take_lines(1u << size_class);
-    std::fill_n(group_at(block), 1 << size_class, Group{{kWorst, kWorst, kWorst, kWorst}, {}, {}, {}, {}});
+    std::fill_n(group_at(block), 1 << size_class, Group::without_children());
     return block;
   }
 
   std::uint32_t copy_node(std::uint32_t from) {
-    const std::uint32_t quarters = node_quarters(node_at(from).uniform() ? 0 : node_at(from).moves);
+    const std::uint32_t quarters = Node::quarters(node_at(from).uniform() ? 0 : node_at(from).moves);
     const std::uint32_t to = take_quarters(quarters);
     std::copy_n(arena_.at(from), quarters * Arena::kQuarter, arena_.at(to));
     ++node_count_;
@@ -586,7 +436,7 @@ class alignas(64) Tree {
   // The node itself comes last: its memory arrives while its children are served.
   std::uint32_t copy_subtree(std::uint32_t from, int visits) {
     if (visits == 1) return copy_node(from);
-    const Header header = header_of(*group_at(from));
+    const Group::Header header = group_at(from)->header();
     const std::uint32_t node = group_at(from)->node[0];
     rlscout::prefetch(arena_.at(node));
     const std::uint32_t to = new_block(header.size_class);
@@ -609,7 +459,7 @@ class alignas(64) Tree {
   void visit_subtree(std::uint32_t at, bool opened, std::uint32_t just_opened, Visit& visit) const {
     if (!opened) return visit(node_at(at).position);
     visit(node_at(group_at(at)->node[0]).position);
-    const std::uint32_t first = at + 1, end = first + header_of(*group_at(at)).opened;
+    const std::uint32_t first = at + 1, end = first + group_at(at)->header().opened;
     for (std::uint32_t child = first; child < end; ++child)
       if (const std::uint32_t reference = node_of(child); reference != kOver)
         visit_subtree(reference & ~kSameSide, visits_of(child) > 1 || child == just_opened, just_opened, visit);
