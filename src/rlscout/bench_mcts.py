@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 import numpy as np
 import psutil
@@ -62,7 +61,7 @@ def seconds_per_1000_games(game: str, wall: float, moves: int, searched: float) 
 
 def measure(
     game: str = "othello8",
-    network: Literal["rollout", "fake"] = "fake",
+    network: str = "fake",
     simulations: int = 800,
     games: int = 64,
     threads: int = 1,

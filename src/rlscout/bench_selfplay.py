@@ -66,6 +66,8 @@ class Asked:
     """Answers kept across games."""
     fold: bool = False
     """Whether images of a position are evaluated as one, which the cache then finds again."""
+    symmetries: bool = True
+    """Whether each position is evaluated as a random image of itself."""
     reduced: bool = True
     """Whether auto may take less than single precision."""
 
@@ -370,7 +372,7 @@ def _options(asked: Asked, games: int, index: int) -> SearchOptions:
         "noise_alpha": 1.0,
         "noise_weight": 0.25,
         "opening_plies": 4,
-        "symmetries": True,
+        "symmetries": asked.symmetries,
         "fold": asked.fold,
         "cache": asked.cache // asked.searches,
         "seed": index + 1,

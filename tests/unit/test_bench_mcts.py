@@ -12,7 +12,7 @@ from rlscout.cli import execute
 
 @pytest.mark.parametrize("network", ["rollout", "fake"])
 def test_figures_add_up(network: str) -> None:
-    speed = measure("mnk:4,4,4", network, simulations=20, games=3, seconds=0.2)  # type: ignore[arg-type]
+    speed = measure("mnk:4,4,4", network, simulations=20, games=3, seconds=0.2)
     assert speed.sims_per_s > 0
     assert speed.moves_per_s > 0
     assert (speed.evaluations_per_s > 0) == (network == "fake")
@@ -39,6 +39,17 @@ def test_with_the_cache(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hit rate" not in capsys.readouterr().out
 
 
+def test_a_network_is_measured_as_in_self_play(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = "bench mcts --game mnk:4,4,4 --network 1x8 --backend native-int8 --sims 20 --games 3 --seconds 0.2 --json"
+    assert execute(asked.split()) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["network"], answer["backend"], answer["simulations"]) == ("1x8", "native-int8", 20)
+    assert answer["evaluations_per_s"] > 0
+    assert answer["bare_evaluations_per_s"] > 0
+    assert execute(["bench", "mcts", "--network", "real"]) == 2
+    assert "network 'real': rollout, fake, BLOCKSxCHANNELS (random weights) and files" in capsys.readouterr().err
+
+
 def test_unknown_network() -> None:
     with pytest.raises(ValueError, match="network 'real': 'rollout' and 'fake' are allowed"):
-        measure("mnk:3,3,3", "real")  # type: ignore[arg-type]
+        measure("mnk:3,3,3", "real")

@@ -65,16 +65,35 @@ def signature() -> int:
 def mcts(
     *,
     game: str = "othello8",
-    network: Annotated[Literal["rollout", "fake"], Parameter(help="Random rollouts, or answers at once.")] = "fake",
+    network: Annotated[
+        str,
+        Parameter(
+            help="rollout (random), fake (answers at once); BLOCKSxCHANNELS or a FILE: the same as `rlscout bench selfplay`."
+        ),
+    ] = "fake",
     sims: Annotated[Positive, Parameter(help="Simulations a move.")] = 800,
     games: Annotated[Positive, Parameter(help="Games in flight.")] = 64,
     threads: Positive = 1,
     seconds: Seconds = 5.0,
     symmetries: bool = True,
+    backend: Annotated[str, Parameter(help="Of a network.")] = "auto",
     cache: Cache = "off",
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Simulations a CPU second of the native search in self-play, and the memory of a tree. With a network: `rlscout bench selfplay`."""
+    """Simulations a CPU second of the native search in self-play, and the memory of a tree."""
+    if network not in ("rollout", "fake"):
+        return selfplay_speed(
+            game=game,
+            network=network,
+            sims=sims,
+            games=games,
+            threads=threads,
+            seconds=seconds,
+            symmetries=symmetries,
+            backend=backend,
+            cache=cache,
+            json=json,
+        )
     from rlscout.bench_mcts import measure
 
     speed = measure(game, network, sims, games, threads, seconds, symmetries, _answers(cache))
@@ -92,6 +111,7 @@ def selfplay_speed(
     threads: Annotated[Positive, Parameter(help="Of each search, and of the evaluator.")] = 1,
     searches: Annotated[Positive, Parameter(help="With 2, one searches while the other is evaluated.")] = 1,
     seconds: Seconds = 5.0,
+    symmetries: bool = True,
     backend: str = "auto",
     device: str = "auto",
     cache: Cache = "off",
@@ -117,6 +137,7 @@ def selfplay_speed(
             device,
             _answers(cache),
             cache == "on",
+            symmetries,
         )
     )
     print(speed.json() if json else speed.text())
