@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -261,6 +262,10 @@ class Config:
     view: ViewConfig = field(default_factory=ViewConfig)
 
 
+_DEVICE = re.compile(r"auto|cpu|mps|(cuda|tensorrt)(:\d+)?")
+"""What some backend calls a device; whether it is there, and whether a backend runs on it, that backend tells."""
+
+
 def device_of(devices: str, index: int) -> str:
     """The device that the user of that number takes: of a list, they are dealt out in turn."""
     names = [name.strip() for name in devices.split(",")]
@@ -396,6 +401,13 @@ def _check(config: Config) -> None:
         raise ValueError(
             f"[train] batch = {train.batch} must be a multiple of processes = {train.processes}: equal shares"
         )
+    for name, devices in (("search", config.search.device), ("train", train.device)):
+        for device in devices.split(","):
+            if not _DEVICE.fullmatch(device.strip()):
+                raise ValueError(
+                    f"[{name}] device = {devices!r}: '{device.strip()}' is none; allowed are auto, cpu, mps, cuda, cuda:N, "
+                    "tensorrt, tensorrt:N, or several of them with commas between"
+                )
     if config.duel.games % 2:
         raise ValueError(f"[duel] games = {config.duel.games} must be even: openings are played with both colours")
 

@@ -49,6 +49,11 @@ def test_a_game_without_a_file_has_a_folder_of_its_own() -> None:
         ('scoring = "stones"\n', "scoring = 'stones': allowed are empties, discs"),
         ("[duel]\nelo0 = 5\nelo1 = 5\n", "elo1 = 5 must be above elo0 = 5"),
         ("[duel]\ngames = 3\n", "games = 3 must be even"),
+        (
+            '[search]\ndevice = "cuda:0, gpu0"\n',
+            r"\[search\] device = 'cuda:0, gpu0': 'gpu0' is none; allowed are auto, cpu",
+        ),
+        ('[train]\ndevice = ""\n', r"\[train\] device = '': '' is none"),
         ("[train]\nprocesses = 3\nbatch = 256\n", "batch = 256 must be a multiple of processes = 3"),
         # what no checker takes, unless it is told to by its own options
         ("[solve]\nleaf_empties = 17\n", "solve.leaf_empties = 17: allowed is 0 to 16"),

@@ -185,7 +185,9 @@ class Session:
         log.info("run ends")
 
     def store(self) -> Store:
-        """RunError at once where the server refuses to start, StoreError where none answers in time."""
+        """RunError at once where the server refuses to start, StoreError where none answers in time.
+
+        A short call first, between which the server is tended; the store that is handed out waits as long as the settings say."""
         keys, patience = self.config.server.keys or None, self.config.server.timeout_seconds
         connect = partial(open_store, self.address, self.game.name, keys=Path(keys) if keys else None)
         deadline = time.monotonic() + patience
