@@ -103,8 +103,11 @@ void check_against_minimax(const G& game, int empties, int positions, const Alph
     const Proof again = search.prove({position, score}, budget);
     REQUIRE(again.verdict == Verdict::kProved);
     if (again.move >= 0) REQUIRE(-minimax(game, game.play(position, again.move)) >= again.score_bound);
-    if (const auto known = search.known(position))
+    if (const auto known = search.known(position)) {
       REQUIRE((known->bounds.lower <= score && score <= known->bounds.upper));
+      if (known->bounds.lower > -game.max_score() && known->move >= 0)
+        REQUIRE(-minimax(game, game.play(position, known->move)) >= known->bounds.lower);
+    }
   }
 }
 
@@ -139,20 +142,36 @@ TEST_CASE("m,n,k games agree with minimax") {
   check_against_minimax(Mnk(DynamicShape<2>{9, 8, 4}), 6, 30, options);
 }
 
-TEST_CASE("threads that share one small table give the score of one thread") {
-  const othello::Othello<6> game;
+TEST_CASE("threads that share one small table give the score of one thread, and moves that reach it") {
+  using Game = othello::Othello<6>;
+  const Game game;
   Random random(4);
-  AlphaBeta<othello::Othello<6>> threads(game, {.table_mb = 1, .threads = 4});
-  AlphaBeta<othello::Othello<6>> alone(game, {.table_mb = 1});
-  for (int i = 0; i < 4; ++i) {
+  AlphaBeta<Game> threads(game, {.table_mb = 1, .threads = 4});
+  AlphaBeta<Game> alone(game, {.table_mb = 1});
+  SharedBounds shared;
+  Budget budget;
+  for (int i = 0; i < 16; ++i) {
     const auto position = random_position(game, 17, random);
-    Budget budget;
-    SharedBounds shared;
     const Bounds all{-37, 37};
     const auto many = ScoreSearch(game, threads, 2).solve(position, all, 0, budget, shared);
     const auto one = ScoreSearch(game, alone, 2).solve(position, all, 0, budget, shared);
     CHECK(many.bounds == one.bounds);
     CHECK(many.bounds.exact());
+    // What a thread was told to leave, as another had settled the split, is no value: claims below a negative score find it out.
+    for (int bound = one.bounds.lower - 4; bound <= one.bounds.lower + 4; bound += 2) {
+      threads.clear_tables();
+      const Proof proof = threads.prove({position, bound}, budget);
+      CAPTURE(bound);
+      REQUIRE(proof.verdict == (one.bounds.lower >= bound ? Verdict::kProved : Verdict::kDisproved));
+      if (proof.verdict == Verdict::kDisproved) {
+        CHECK(proof.score_bound >= one.bounds.lower);
+        continue;
+      }
+      CHECK(proof.score_bound <= one.bounds.lower);
+      if (proof.move < 0) continue;
+      const Claim<Game> reply{game.play(position, proof.move), 2 - proof.score_bound};
+      CHECK(alone.prove(reply, budget).verdict == Verdict::kDisproved);
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "games/othello/patterns.h"
 #include "games/othello/search_traits.h"
+#include "search/transposition_table.h"
 
 namespace rlscout {
 namespace {
@@ -59,6 +60,25 @@ TEST_CASE("a position with 35 moves is expanded whole") {
   Traits::ChildList children;
   traits.expand(Traits::node(position), 0, children);
   CHECK(children.size == 35);
+}
+
+// The tables compare keys alone: one that forgot a square would answer for another position.
+TEST_CASE_TEMPLATE("every stone of a board is in its table key, clear of the data", Game, Othello<4>, Othello<6>,
+                   Othello<8>) {
+  using Traits = SearchTraits<Game>;
+  Random random(7);
+  for (int i = 0; i < 20; ++i) {
+    const std::uint64_t occupied = Game::kBoard & random(), own = occupied & random();
+    const Position position{own, occupied & ~own};
+    const auto key = Traits::table_key(position);
+    CHECK((key.back() & table_data::kMask) == 0);
+    for (std::uint64_t left = Game::kBoard; left != 0; left &= left - 1) {
+      const std::uint64_t stone = left & -left;
+      CHECK(Traits::table_key({own ^ stone, position.opponent}) != key);
+      CHECK(Traits::table_key({own, position.opponent ^ stone}) != key);
+      CHECK(Traits::table_key({own ^ stone, position.opponent ^ stone}) != key);
+    }
+  }
 }
 
 TEST_CASE_TEMPLATE("children are predicted at once as each alone", Game, Othello<4>, Othello<6>, Othello<8>) {

@@ -27,14 +27,34 @@ TEST_CASE("bounds of one position are merged, the tighter of each kept") {
   TranspositionTable<2> table(1);
   table.store(key_of<2>(1), {{-4, 64}, 3, 5});
   table.store(key_of<2>(1), {{-64, 10}, kNoMove, 2});
+  table.store(key_of<2>(1), {{-10, 20}, 4, 1});
   const auto entry = table.probe(key_of<2>(1));
   REQUIRE(entry.has_value());
   CHECK(same(*entry, {{-4, 10}, 3, 5}));
 }
 
+TEST_CASE("an entry is brought back as it was given; one with impossible bounds is none") {
+  TranspositionTable<3> table(1), again(1);
+  table.store(key_of<3>(7), {{-4, 10}, 3, 5});
+  const auto put = [&](const Bounds& bounds) {
+    auto stored = key_of<3>(8);
+    stored[2] |= table_data::pack({bounds, 3, 5}, 0);
+    return again.insert(stored, 36);
+  };
+  table.for_each([&](const TableKey<3>& stored) { CHECK(again.insert(stored, 64)); });
+  REQUIRE(again.probe(key_of<3>(7)).has_value());
+  CHECK(same(*again.probe(key_of<3>(7)), {{-4, 10}, 3, 5}));
+  for (const Bounds& bounds : {Bounds{4, 2}, Bounds{-38, 0}, Bounds{0, 38}}) CHECK_FALSE(put(bounds));
+  CHECK_FALSE(again.probe(key_of<3>(8)).has_value());
+  CHECK(put({-36, 36}));
+}
+
 TEST_CASE("a small table forgets all when it is cleared, and again each time") {
   LocalTable<2> table(8);
+  table.store(key_of<2>(3), 8, entry_of(3));
+  table.clear();
   for (std::uint32_t round = 0; round < 200; ++round) {
+    CHECK_FALSE(table.probe(key_of<2>(3), 8).has_value());
     CHECK_FALSE(table.probe(key_of<2>(1), 8).has_value());
     CHECK_FALSE(table.probe(key_of<2>(2), 8).has_value());
     table.store(key_of<2>(1 + round % 2), 8, entry_of(1));
