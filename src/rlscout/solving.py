@@ -10,6 +10,7 @@ time is an answer: bounds that are proven so far.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -396,6 +397,6 @@ def read_problems(game: Game, path: Path) -> Iterator[Problem]:
 def _answer_of(game: Game, text: str) -> tuple[int, int]:
     move, _, score = text.partition(":")
     squares = game.parse_moves(move)
-    if len(squares) != 1:
+    if len(squares) != 1 or not re.fullmatch(r"\s*[+-]?[0-9]+", score):
         raise ValueError(f"'{text}' is not MOVE:SCORE")
     return squares[0], int(score)

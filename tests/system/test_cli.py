@@ -179,6 +179,7 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["solve", "othello6", "--moves", "e4", "--position", "X"], "exclude each other"),
         (["solve", "othello6", "--file", "missing.obf"], "missing.obf"),
         (["solve", "othello6", "--file", "DATA/noise.obf"], "noise.obf, line 1: position"),
+        (["solve", "tictactoe", "--file", "DATA/score.obf"], "score.obf, line 2: 'a1:one' is not MOVE:SCORE"),
         (["solve", "othello6", "--ordering", "network"], "needs a network"),
         (["solve", "othello6", "--model", "missing.safetensors"], "missing.safetensors: no such file"),
         (["solve", "othello6", "--model", "best", "--data", "nowhere"], "no run in nowhere"),
@@ -221,6 +222,10 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["selfplay", "tictactoe", "--server", "attic"], "--server attic: tcp://HOST:PORT is allowed"),
         (["selfplay", "tictactoe", "--games", "-1"], '"-1" for --games'),
         (["book", "othello6", "--make", "DATA/x.book", "--plies", "-1"], '"-1" for --plies'),
+        (
+            ["book", "othello6", "--make", "DATA/x.book", "--moves", "e4"],
+            "--make proves every opening: not with --moves",
+        ),
         (["bench", "selfplay", "--games", "0"], '"0" for --games. 1 and more are allowed.'),
         (["bench", "selfplay", "--searches", "0"], '"0" for --searches'),
         (["bench", "eval", "--threads", "0"], '"0" for --threads'),
@@ -238,6 +243,7 @@ def test_bad_input_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "noise.obf").write_bytes(b"\xac\xff\x00")
+    (tmp_path / "score.obf").write_text("% as wanted\n--------- X; a1:one\n")
     status, out, err = run(capsys, *(argument.replace("DATA", str(tmp_path)) for argument in arguments))
     assert (status, out) == (2, "")
     assert message in err

@@ -45,6 +45,8 @@ def book(
 
     played = game_of(game)
     if make is not None:
+        if moves is not None or position is not None or json:
+            raise ValueError("--make proves every opening: not with --moves, --position or --json")
         return _make_book(played, make, plies, threads, table_mb)
     if moves is not None and position is not None:
         raise ValueError("--moves and --position exclude each other: give one of them")
@@ -83,7 +85,8 @@ def _make_book(played: Game, path: Path, plies: int, threads: int, table_mb: int
 
     def told(number: int, count: int, solution: Solution) -> None:
         print(
-            f"{number} of {count}: {solution.position.text} {solution.lower:+d}, {solution.nodes:,} nodes", flush=True
+            f"{number} of {count}: {solution.position.text} {solution.lower:+d}, {solution.new_nodes:,} nodes",
+            flush=True,
         )
 
     draft = path.with_name(path.name + ".draft")
