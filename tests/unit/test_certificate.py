@@ -371,6 +371,10 @@ def test_root_of_a_finished_game(tmp_path: Path) -> None:
     for name, scoring, root, score in [
         ("othello4", "empties", "XXXX" * 3 + "---- O", -16),
         ("othello4", "discs", "XXXX" * 3 + "---- O", -12),
+        ("othello4", "empties", "XX------------OO X", 0),
+        ("othello4", "empties", "XX------------O- X", 14),
+        ("othello4", "empties", "XX------------O- O", -14),
+        ("othello4", "discs", "XX------------O- O", -1),
         ("mnk:3,3,3", "line", "XXXOO---- O", -1),
         ("mnk:3,3,3", "line", "XOXXOXOXO O", 0),
     ]:
@@ -381,6 +385,16 @@ def test_root_of_a_finished_game(tmp_path: Path) -> None:
             path = tmp_path / "over.cert"
             path.write_bytes(assemble("rlscout certificate 1", header, b""))
             assert run_both(native_checker(), path)["verdict"] == ("valid" if claimed == score else "refused")
+
+
+def test_root_with_a_line_of_the_side_to_move(tmp_path: Path) -> None:
+    """No game goes on from there, and the theorem says nothing of it."""
+    for root, verdict in [("XXX-OO-O- X", "bad input"), ("X-OXO-XO- X", "bad input"), ("XX--OO-O- X", "refused")]:
+        header: dict[str, object] = {"game": "mnk:3,3,3", "scoring": "line", "position": root, "lower": 0, "upper": 0}
+        header |= {"leaf_empties": 0, "grade": "checked", "positions": 0, "witnesses": 0, "leaves": 0, "bytes": 0}
+        path = tmp_path / "line.cert"
+        path.write_bytes(assemble("rlscout certificate 1", header, b""))
+        assert run_both(native_checker(), path)["verdict"] == verdict
 
 
 def test_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

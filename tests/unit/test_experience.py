@@ -200,6 +200,8 @@ def test_the_command_tells_what_each_source_gave(capsys: pytest.CaptureFixture[s
             ["othello6", "--model", "best"],
             "--model best corrects by what it makes of the positions of a run: give --data DIR too",
         ),
+        (["othello6", "--stored", "5"], "--sources and --stored are of the positions of a run: give --data DIR too"),
+        (["othello6", "--sources", "outcome"], "--sources and --stored are of the positions of a run"),
         (["tictactoe", "--data", "full"], "no pattern tables"),
     ],
 )

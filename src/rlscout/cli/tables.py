@@ -165,6 +165,8 @@ def train_patterns(
         experience, about = _experience_of(played, data, model, names, most, seed)
     elif model is not None:
         raise ValueError(f"--model {model} corrects by what it makes of the positions of a run: give --data DIR too")
+    elif sources is not None or stored is not None:
+        raise ValueError("--sources and --stored are of the positions of a run: give --data DIR too")
 
     def show(error: tables.StageError) -> None:
         print(
