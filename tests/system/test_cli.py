@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 from networks import flat_network
 
 import rlscout
 from rlscout import config, native
-from rlscout.cli import execute
+from rlscout.cli import app, execute
 from rlscout.process import only_one
 from rlscout.storage import open_store
 
@@ -51,6 +52,21 @@ def test_a_process_leaves_in_order_whatever_its_threads_do() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "9")
+
+
+def test_every_parameter_has_its_help() -> None:
+    without = []
+
+    def look(of: App) -> None:
+        for name in [name for name in of if not name.startswith("-")]:
+            command = of[name]
+            if command.default_command is not None:
+                arguments = command.assemble_argument_collection(parse_docstring=False)
+                without.extend(f"{name} {a.name}" for a in arguments if a.show and not a.parameter.help)
+            look(command)
+
+    look(app)
+    assert without == []
 
 
 def test_a_reader_who_leaves_early_is_no_error() -> None:

@@ -11,10 +11,13 @@ from cyclopts import App, Parameter
 from rlscout.cli.common import (
     OK,
     ConfigName,
+    GameName,
+    Json,
     NotNegative,
     Positive,
     RunFolder,
     Seconds,
+    Seed,
     Settings,
     config_of,
     evaluator_of,
@@ -64,7 +67,7 @@ def signature() -> int:
 @bench.command
 def mcts(
     *,
-    game: str = "othello8",
+    game: GameName = "othello8",
     network: Annotated[
         str,
         Parameter(
@@ -73,12 +76,12 @@ def mcts(
     ] = "fake",
     sims: Annotated[Positive, Parameter(help="Simulations a move.")] = 800,
     games: Annotated[Positive, Parameter(help="Games in flight.")] = 64,
-    threads: Positive = 1,
-    seconds: Seconds = 5.0,
-    symmetries: bool = True,
+    threads: Annotated[Positive, Parameter(help="Of the search.")] = 1,
+    seconds: Annotated[Seconds, Parameter(help="How long, about.")] = 5.0,
+    symmetries: Annotated[bool, Parameter(help="Evaluate each position under one drawn by its hash.")] = True,
     backend: Annotated[str, Parameter(help="Of a network.")] = "auto",
     cache: Cache = "off",
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
 ) -> int:
     """Simulations a CPU second of the native search in self-play, and the memory of a tree."""
     if network not in ("rollout", "fake"):
@@ -104,18 +107,18 @@ def mcts(
 @bench.command(name="selfplay")
 def selfplay_speed(
     *,
-    game: str = "othello8",
+    game: GameName = "othello8",
     network: Annotated[str, Parameter(help="rollout, fake, BLOCKSxCHANNELS (random weights) or a FILE.")] = "2x64",
     sims: Annotated[Positive, Parameter(help="Simulations a move.")] = 800,
     games: Annotated[Positive, Parameter(help="Games in flight.")] = 64,
     threads: Annotated[Positive, Parameter(help="Of each search, and of the evaluator.")] = 1,
     searches: Annotated[Positive, Parameter(help="With 2, one searches while the other is evaluated.")] = 1,
-    seconds: Seconds = 5.0,
-    symmetries: bool = True,
-    backend: str = "auto",
-    device: str = "auto",
+    seconds: Annotated[Seconds, Parameter(help="How long, about.")] = 5.0,
+    symmetries: Annotated[bool, Parameter(help="Evaluate each position under one drawn by its hash.")] = True,
+    backend: Annotated[str, Parameter(help="auto, or one by name, as native-int8.")] = "auto",
+    device: Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
     cache: Cache = "off",
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
 ) -> int:
     """How fast self-play is, whole, beside the evaluator alone on the same boards; each step and copy of a round.
 
@@ -147,18 +150,18 @@ def selfplay_speed(
 @bench.command(name="eval")
 def evaluation(
     *,
-    game: str = "othello8",
+    game: GameName = "othello8",
     backend: Annotated[str, Parameter(help="Names, as onnx,openvino-int8; all: what runs here.")] = "all",
-    device: str = "auto",
-    threads: Positive = 1,
-    blocks: str = "2",
-    channels: str = "64",
+    device: Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1 ...")] = "auto",
+    threads: Annotated[Positive, Parameter(help="Of the evaluator.")] = 1,
+    blocks: Annotated[str, Parameter(help="Of the networks, as 2,6.")] = "2",
+    channels: Annotated[str, Parameter(help="Of the networks, as 64,128.")] = "64",
     biases: Annotated[Literal["with", "without", "both"], Parameter(help="Of convolutions and dense layers.")] = "with",
     batch: Annotated[str, Parameter(help="Numbers, as 1,64,256, or doublings, as 1..4096.")] = "1,16,256,4096",
     seconds: Annotated[Seconds, Parameter(help="For each row, at least.")] = 0.5,
     csv: Annotated[Path | None, Parameter(help="Write the table.")] = None,
     plot: Annotated[Path | None, Parameter(help="Write the curves (SVG).")] = None,
-    json: Annotated[bool, Parameter(help="One JSON object a row.", negative=())] = False,
+    json: Json = False,
 ) -> int:
     """How fast networks with random weights are evaluated, by backend, size and batch: boards in, policy and value out.
 
@@ -221,9 +224,9 @@ def strength(
         NotNegative | None,
         Parameter(help="Empty squares of the random ones; default: 14, on a small board half of those at the start."),
     ] = None,
-    simulations: Positive = 200,
-    seed: NotNegative = 1,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    simulations: Annotated[Positive, Parameter(help="Of network + search, a move.")] = 200,
+    seed: Seed = 1,
+    json: Json = False,
     set_: Settings = (),
 ) -> int:
     """Random, rollouts, network policy, network + search: how often each keeps the exact score, and what it loses.
@@ -257,10 +260,10 @@ def ordering(
         NotNegative | None, Parameter(help="Most empty squares; default: 20, fewer on a small board.")
     ] = None,
     nodes: Annotated[NotNegative | None, Parameter(help="Limit on the nodes of each proof.")] = None,
-    seed: NotNegative = 1,
+    seed: Seed = 1,
     csv: Annotated[Path | None, Parameter(help="Write all of it by ply.")] = None,
     plot: Annotated[Path | None, Parameter(help="Write the curves by ply (SVG).")] = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
     set_: Settings = (),
 ) -> int:
     """What the same proofs cost under each ordering: static, patterns, network down to a ply, and patterns below it.

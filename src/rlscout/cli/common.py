@@ -40,6 +40,10 @@ Settings = Annotated[
     tuple[str, ...],
     Parameter(name=["--set"], help="A setting over file and environment, as in --set selfplay.games=32.", negative=()),
 ]
+GameName = Annotated[str, Parameter(help="A game, as `rlscout games` lists them.")]
+MovesText = Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")]
+Seed = Annotated[int, at_least(0), Parameter(help="Of what is drawn at random.")]
+Json = Annotated[bool, Parameter(help="One JSON object a line.", negative=())]
 ConfigName = Annotated[str | None, Parameter(help="TOML file, or the short name of one that comes along (othello4).")]
 PositionText = Annotated[
     str | None,

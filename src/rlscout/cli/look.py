@@ -12,6 +12,8 @@ from rlscout.cli.common import (
     OK,
     PROGRESS_SECONDS,
     ConfigName,
+    GameName,
+    MovesText,
     NotNegative,
     PositionText,
     RunFolder,
@@ -44,7 +46,14 @@ def games() -> int:
     return OK
 
 
-def perft(game: str, depth: NotNegative, /, *, moves: str = "", position: PositionText = None) -> int:
+def perft(
+    game: GameName,
+    depth: Annotated[NotNegative, Parameter(help="Plies.")],
+    /,
+    *,
+    moves: MovesText = None,
+    position: PositionText = None,
+) -> int:
     """Count the positions at a depth, for comparing rules. A pass is a ply; a finished game is one leaf.
 
     Try:
@@ -55,7 +64,7 @@ def perft(game: str, depth: NotNegative, /, *, moves: str = "", position: Positi
     from rlscout.games import game as game_of
 
     played = game_of(game)
-    start = played.position(position) if position is not None else played.play(moves)
+    start = played.position(position) if position is not None else played.play(moves or "")
     for ply in range(depth + 1):
         begin = time.monotonic()
         count = _perft(start, ply)

@@ -13,6 +13,9 @@ from rlscout.cli.common import (
     LIMIT,
     OK,
     REFUSED,
+    GameName,
+    Json,
+    MovesText,
     NotNegative,
     PositionText,
     Positive,
@@ -29,10 +32,10 @@ MOST_LEAF_EMPTIES = 16
 
 
 def solve(
-    game: str,
+    game: GameName,
     /,
     *,
-    moves: Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")] = None,
+    moves: MovesText = None,
     position: PositionText = None,
     file: Annotated[Path | None, Parameter(help="OBF file: a position a line, with its answers.")] = None,
     all_moves: Annotated[bool, Parameter(help="Prove the score of every legal move.", negative=())] = False,
@@ -55,7 +58,7 @@ def solve(
     leaf_empties: Annotated[
         int | None, Parameter(help="Leave positions with so few empty squares to the checker.")
     ] = None,
-    nodes: Annotated[NotNegative | None, Parameter(help="Limit on nodes.")] = None,
+    nodes: Annotated[NotNegative | None, Parameter(help="Limit on nodes, to within a few thousand a thread.")] = None,
     seconds: Annotated[Seconds | None, Parameter(help="Limit on time.")] = None,
     table_mb: Annotated[Positive, Parameter(help="Memory of the transposition table.")] = 256,
     threads: Annotated[Positive, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
@@ -64,7 +67,7 @@ def solve(
     state: Annotated[
         Path | None, Parameter(help="Keep what is proven in this file, to go on from after a limit, Ctrl-C or a crash.")
     ] = None,
-    json: Annotated[bool, Parameter(help="One JSON object a line.", negative=())] = False,
+    json: Json = False,
 ) -> int:
     """Prove the score of a position. A network may order the moves; it never decides the answer.
 
@@ -233,7 +236,7 @@ def _solve_file(
 
 
 def verify(
-    file: Path,
+    file: Annotated[Path, Parameter(help="A certificate, as `solve --certificate FILE` writes them.")],
     /,
     *,
     reference: Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from rlscout.cli.common import LIMIT, OK, NotNegative, PositionText, Positive, at_least
+from rlscout.cli.common import LIMIT, OK, GameName, MovesText, NotNegative, PositionText, Positive, at_least
 
 if TYPE_CHECKING:
     from rlscout.book import Book
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def book(
-    game: str,
+    game: GameName,
     /,
     *,
-    moves: Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")] = None,
+    moves: MovesText = None,
     position: PositionText = None,
     json: Annotated[bool, Parameter(help="One JSON object.", negative=())] = False,
     make: Annotated[Path | None, Parameter(help="Prove a book anew and write it to this FILE.")] = None,
@@ -112,7 +112,7 @@ Try:
 
 @patterns.command(name="train")
 def train_patterns(
-    game: str,
+    game: GameName,
     /,
     *,
     out: Annotated[Path, Parameter(help="Where the table goes.")],
