@@ -14,14 +14,6 @@
 
 namespace rlscout {
 
-void Engine::planes(Words positions, std::span<float> planes) const {
-  const int squares = info().squares, words = info().words;
-  float* out = planes.data();
-  for (std::size_t at = 0; at < positions.size(); at += static_cast<std::size_t>(words))
-    for (int square = 0; square < squares; ++square)
-      *out++ = static_cast<float>(positions[at + static_cast<std::size_t>(square / 64)] >> square % 64 & 1);
-}
-
 std::unique_ptr<Engine> make_engine(std::string_view game, std::string_view scoring) {
   if (scoring != "empties" && scoring != "discs")
     throw std::invalid_argument("scoring '" + std::string(scoring) + "': allowed are 'empties' and 'discs'");

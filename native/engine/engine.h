@@ -48,8 +48,6 @@ class Engine {
   virtual std::string to_text(Words position, bool first_to_move) const = 0;
   virtual std::pair<std::vector<std::uint64_t>, bool> from_text(std::string_view text) const = 0;
 
-  // Own stones, then the opponent's, one float a square: B * 2 * S.
-  void planes(Words positions, std::span<float> planes) const;
   // What a tree or a network expects of a score, in [-1, 1]: (1 - margin) * sign(score) + margin * score / max_score.
   float value_of(int score, float margin) const { return rlscout::value_of(score, info().max_score, margin); }
 

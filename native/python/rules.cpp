@@ -120,18 +120,6 @@ void bind_rules(nb::class_<Engine>& engine) {
              const auto symmetries = static_cast<std::size_t>(e.info().symmetries);
              return to_numpy(e.symmetry_squares(), {symmetries, static_cast<std::size_t>(e.info().squares)});
            })
-      .def("planes",
-           [](const Engine& e, In<std::uint64_t> positions) {
-             const Words words = positions_of(e, positions);
-             const auto columns = static_cast<std::size_t>(e.info().columns);
-             const auto rows = static_cast<std::size_t>(e.info().rows);
-             std::vector<float> planes(positions.shape(0) * 2 * rows * columns);
-             {
-               nb::gil_scoped_release release;
-               e.planes(words, planes);
-             }
-             return to_numpy(std::move(planes), {positions.shape(0), 2, rows, columns});
-           })
       .def("values",
            [](const Engine& e, In<std::int32_t> scores, float margin) {
              if (scores.ndim() != 1)

@@ -79,7 +79,6 @@ class Engine:
     def validate(self, positions: U64) -> None: ...  # ValueError where stones overlap or lie off the board
     def to_text(self, position: U64, first_to_move: bool) -> str: ...
     def from_text(self, text: str) -> tuple[U64, bool]: ...
-    def planes(self, positions: U64) -> F32: ...  # [B, 2, rows, columns]: own stones, opponent's stones
     def values(
         self, scores: I32, margin: float
     ) -> F32: ...  # [B]: (1 - margin) * sign(score) + margin * score / max_score

@@ -79,8 +79,9 @@ class Game:
         return Position(self, self.engine.initial(), True)
 
     def position(self, text: str) -> Position:
-        """The position of a text: squares row by row (`X`, `O`, `-`), then the side to move, as in `--------- X`."""
-        packed, first_to_move = self.engine.from_text(text)
+        """The position of a text: squares row by row (`X`, `O`, `-`), then the side to move, as in `--------- X`; the semicolon that
+        ends it in a file of positions may stay."""
+        packed, first_to_move = self.engine.from_text(text.strip().removesuffix(";").rstrip())
         return Position(self, packed, first_to_move)
 
     def play(self, moves: str) -> Position:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from playouts import PASS, board_of, choices, legal_squares, playout, sample_positions, squares_of, step
 
 from rlscout import native
+from rlscout.network import planes
 
 MOVE_DUE, PASS_DUE, OVER = 0, 1, 2
 
@@ -95,7 +96,7 @@ def test_batches_answer_like_single_positions(engine: native.Engine) -> None:
     symmetries = np.arange(len(positions), dtype=np.uint8) % engine.symmetries
     legal, phase, images = engine.legal(positions), engine.phase(positions), engine.transform(positions, symmetries)
     canonical, leading = engine.canonical(positions)
-    planes, after = engine.planes(positions), engine.play(positions[playable], moves[playable])
+    after = engine.play(positions[playable], moves[playable])
     for i, position in enumerate(positions):
         one = position[None]
         assert (engine.legal(one)[0] == legal[i]).all()
@@ -103,7 +104,6 @@ def test_batches_answer_like_single_positions(engine: native.Engine) -> None:
         assert (engine.transform(one, symmetries[i : i + 1])[0] == images[i]).all()
         assert (engine.canonical(one)[0][0] == canonical[i]).all()
         assert engine.canonical(one)[1][0] == leading[i]
-        assert (engine.planes(one)[0] == planes[i]).all()
     for position, move, next_position in zip(positions[playable], moves[playable], after, strict=True):
         assert (step(engine, position, int(move)) == next_position).all()
 
@@ -113,7 +113,6 @@ def test_empty_batches_are_answered_with_empty_arrays(engine: native.Engine) -> 
     assert engine.legal(none).shape == (0, engine.words)
     assert engine.phase(none).shape == (0,)
     assert engine.play(none, np.empty(0, np.int32)).shape == none.shape
-    assert engine.planes(none).shape == (0, 2, engine.rows, engine.columns)
 
 
 def test_symmetries_form_a_group(engine: native.Engine) -> None:
@@ -188,11 +187,16 @@ def test_any_text_is_read_or_refused_in_words(engine: native.Engine, data: st.Da
         assert engine.to_text(position, first_to_move) == "".join(text)
 
 
-def test_planes_are_the_boards_of_both_sides(engine: native.Engine) -> None:
+def test_planes_are_the_boards_of_both_sides_and_the_legal_moves(engine: native.Engine) -> None:
     positions = some_positions(engine, 10)
-    for planes, position in zip(engine.planes(positions), positions, strict=True):
+    legal = engine.legal(positions)
+    for made, moves, position in zip(
+        planes(positions, legal, engine.rows, engine.columns), legal, positions, strict=True
+    ):
         board = np.array(board_of(engine, position))
-        assert (planes == np.stack([board == 1, board == -1])).all()
+        free = np.zeros(engine.squares, bool)
+        free[squares_of(moves, engine.squares)] = True
+        assert (made == np.stack([board == 1, board == -1, free.reshape(board.shape)])).all()
 
 
 def test_values_of_scores(engine: native.Engine) -> None:

@@ -17,6 +17,7 @@ def test_a_random_game_reads_back_from_its_text(name: str) -> None:
     position, moves = played.start, ""
     while not position.over:
         assert played.position(position.text) == position
+        assert played.position(f" {position.text};\n") == position, "as it stands in a file of positions"
         moves += generator.choice(position.legal())
         position = played.start.play(moves)
     assert position.legal() == []
