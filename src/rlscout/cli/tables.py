@@ -147,7 +147,7 @@ def train_patterns(
     With --data the positions of stored self-play games join in. Above the exact labels the table itself says what a position is
     worth, some plies ahead; there, with --model or --sources, the outcomes of the games, the values of their search and those of a
     network correct it, by as much as they are found to help on positions that are solved for it. What each is worth is printed:
-    the labels get better, the tables did not where it was measured (benchmarks/othello6.md)."""
+    the labels get better, the tables did not where it was measured (benchmarks/othello6.md). Stopped, it begins anew: it takes minutes."""
     from rlscout import patterns as tables
     from rlscout.files import check_place
     from rlscout.games import game as game_of
