@@ -6,7 +6,7 @@
 //
 // How both lie in memory: tree_node.h. What leads to a node is the place of its first group, or of the node itself where it has no children (it was visited once).
 // A walk passes through groups alone, and reads a node only to open one of its moves. A chunk of memory fills from below by whole
-// lines, and from above by nodes that take more than one.
+// lines, and from above by nodes that take more than one, or half of one.
 //
 // A pass is no node: where the opponent must pass, the child is the position after it, with the same side to move, and
 // the reference to it carries kSameSide. A finished game is no node either: its child has kOver and its exact value.
@@ -237,6 +237,7 @@ class alignas(64) Tree {
   static constexpr std::uint32_t kOver = kSameSide - 1;
   static constexpr std::uint32_t kNone = kSameSide - 1;
   static constexpr std::uint32_t kLane = Arena::kQuarters - 1;
+  static constexpr std::uint32_t kHalf = Arena::kQuarters / 2;
   static constexpr int kMostReserved = 1 << 14;  // nodes
   static constexpr int kNear = 13;               // plies of a walk that lie with the tree, as most do
   static constexpr int kClasses = 7;             // blocks of 1, 2, 4, ... 64 groups
@@ -302,9 +303,14 @@ class alignas(64) Tree {
     walk_ = {};
   }
 
-  // For a node. One of a line or less has the line to itself, so that a miss brings all of it.
-  std::uint32_t take_quarters(std::uint32_t count) {
-    if (count <= Arena::kQuarters) return take_lines(1);
+  // For a node of so many priors. One of a line or less has the line to itself, so that a miss brings all of it; without
+  // priors it takes half of one, where two fit.
+  std::uint32_t take_node(std::size_t priors) {
+    const std::uint32_t count = Node::quarters(priors);
+    if (priors == 0 && count == kHalf)
+      free_end_ -= free_end_ % kHalf;
+    else if (count <= Arena::kQuarters)
+      return take_lines(1);
     if (free_end_ - free_begin_ < count) take_chunk();
     return free_end_ -= count;
   }
@@ -363,7 +369,7 @@ class alignas(64) Tree {
   }
 
   std::uint32_t add_node(const Position& position, int moves, std::span<const float> priors) {
-    const std::uint32_t place = take_quarters(Node::quarters(priors.size()));
+    const std::uint32_t place = take_node(priors.size());
     Node* node = new (arena_.at(place)) Node{position, kTaken, 0, static_cast<std::uint8_t>(moves), {}};
     if (!priors.empty()) node->store_priors(priors);
     ++node_count_;
@@ -426,9 +432,9 @@ class alignas(64) Tree {
   }
 
   std::uint32_t copy_node(std::uint32_t from) {
-    const std::uint32_t quarters = Node::quarters(node_at(from).uniform() ? 0 : node_at(from).moves);
-    const std::uint32_t to = take_quarters(quarters);
-    std::copy_n(arena_.at(from), quarters * Arena::kQuarter, arena_.at(to));
+    const std::size_t priors = node_at(from).uniform() ? 0 : node_at(from).moves;
+    const std::uint32_t to = take_node(priors);
+    std::copy_n(arena_.at(from), Node::quarters(priors) * Arena::kQuarter, arena_.at(to));
     ++node_count_;
     return to;
   }
