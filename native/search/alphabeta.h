@@ -348,7 +348,8 @@ class AlphaBeta<G>::Worker {
     if (best < bound) refine(traits_, node, bound, children, counters_);
     if constexpr (kShared)
       if (shared_.options_.hint_ply > 0 && ply <= shared_.options_.hint_ply && children.size > 1 &&
-          !shared_.hints_.order(node.position, children, order_bit(traits_, empties)) && ply <= shared_.hint_ply_) {
+          !shared_.hints_.order(node.position, children, bound, order_bit(traits_, empties)) &&
+          ply <= shared_.hint_ply_) {
         want(node.position);
         return 0;
       }

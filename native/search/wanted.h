@@ -53,7 +53,7 @@ class WantedWalk {
     if (rule.lower >= bound || rule.upper < bound) return;
     order(traits_, node, bound, children, ignored);
     refine(traits_, node, bound, children, ignored);
-    if (children.size > 1 && !hints_.order(node.position, children, order_bit(traits_, traits_.empties(node)))) {
+    if (children.size > 1 && !hints_.order(node.position, children, bound, order_bit(traits_, traits_.empties(node)))) {
       add(node.position);
       if (--blind < 0) return;
     }

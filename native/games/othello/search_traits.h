@@ -116,7 +116,10 @@ class SearchTraits<othello::Othello<N>> {
     look_ahead(children, empties, score_step() - bound, predicted, counters);
   }
 
-  int order_bit(int empties) const { return patterns_ != nullptr && Patterns::has_stage(empties - 1) ? kUnit : 0; }
+  int order_bit(int empties) const {
+    const bool predicted = Patterns::has_stage(empties - 1) || plies_ahead(empties - 1) > 0;
+    return patterns_ != nullptr && predicted ? kUnit : 0;
+  }
 
   // What the score may be, 0 where nothing is known: a few plies ahead of a table's prediction.
   int guess(const Node& node, Counters& counters) const {
