@@ -153,10 +153,11 @@ def train(
     options = options or TrainOptions()
     rules = game(name)
     first, stages, _, _ = shape_of(rules)
-    if options.exact_empties < first + 3 or options.rounds < 1:
+    highest = first + stages - 1
+    if not first + 3 <= options.exact_empties <= highest or options.rounds < 1:
         raise ValueError(
-            f"exact_empties {options.exact_empties}, rounds {options.rounds}: allowed are {first + 3} and more (the stage above asks"
-            " the table of four empties fewer), 1 and more"
+            f"exact_empties {options.exact_empties}, rounds {options.rounds}: allowed are {first + 3} (the stage above asks"
+            f" the table of four empties fewer) to {highest}, 1 and more"
         )
     least = LEAST_SAMPLES << options.rounds - 1
     if options.samples < least or options.roots < 1:
@@ -164,8 +165,8 @@ def train(
             f"samples {options.samples}, roots {options.roots}: allowed are {least} and more (the first of {options.rounds} rounds"
             f" takes {LEAST_SAMPLES} of them), 1 and more"
         )
-    if not first <= options.root_empties < first + stages:
-        raise ValueError(f"root_empties {options.root_empties}: allowed are {first} to {first + stages - 1}")
+    if not first <= options.root_empties <= highest:
+        raise ValueError(f"root_empties {options.root_empties}: allowed are {first} to {highest}")
     if not name.endswith(":parallel"):
         rules = game(f"{name}:parallel")
     table: PatternTable | None = None

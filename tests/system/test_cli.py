@@ -205,8 +205,10 @@ def test_a_file_is_judged_by_its_answers(capsys: pytest.CaptureFixture[str], tmp
         (["solve", "othello6", "--table-mb", "2000000"], "table_mb 2000000: allowed is 1 to 1048576"),
         (["solve", "othello4", "--hint-ply", "-1"], '"-1" for --hint-ply'),
         (["solve", "othello4", "--seed", "-1"], '"-1" for --seed'),
+        (["solve", "othello4", "--seed", "7"], "--seed 7 is of --ordering random, and the order is auto"),
+        (["solve", "othello4", "--hint-ply", "3"], "--hint-ply 3 is of a network: give --model too"),
         (
-            ["solve", "othello4", "--seed", str(2**64)],
+            ["solve", "othello4", "--ordering", "random", "--seed", str(2**64)],
             "option seed: 18446744073709551616; a whole number from 0 to 18446744073709551615 is allowed",
         ),
         (["solve", "othello6", "--all-moves", "--certificate", "x.cert"], "--certificate is of one position"),

@@ -260,3 +260,5 @@ def test_bad_tables_are_refused(tmp_path: Path) -> None:
         patterns.train("tictactoe")
     with pytest.raises(ValueError, match="exact_empties 10"):
         patterns.train("othello6", TrainOptions(exact_empties=10))
+    with pytest.raises(ValueError, match=r"exact_empties 26, rounds \d+: allowed are 11 .* to 25"):
+        patterns.train("othello6", TrainOptions(exact_empties=26))

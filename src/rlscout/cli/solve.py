@@ -62,8 +62,10 @@ def solve(
     seconds: Annotated[Seconds | None, Parameter(help="Limit on time.")] = None,
     table_mb: Annotated[Positive, Parameter(help="Memory of the transposition table.")] = 256,
     threads: Annotated[Positive, Parameter(help="With 1, node counts repeat to the unit.")] = 1,
-    hint_ply: Annotated[NotNegative, Parameter(help="The network orders down to this ply below the root.")] = 2,
-    seed: Annotated[NotNegative, Parameter(help="Of --ordering random.")] = 1,
+    hint_ply: Annotated[
+        NotNegative | None, Parameter(help="The network orders down to this ply below the root; default: 2.")
+    ] = None,
+    seed: Annotated[NotNegative | None, Parameter(help="Of --ordering random; default: 1.")] = None,
     state: Annotated[
         Path | None, Parameter(help="Keep what is proven in this file, to go on from after a limit, Ctrl-C or a crash.")
     ] = None,
@@ -114,8 +116,19 @@ def solve(
         )
     if by_network and model == "none":
         raise ValueError(f"--ordering {ordering} needs a network: --model FILE, or --model best with --data DIR")
+    if hint_ply is not None and not by_network:
+        raise ValueError(f"--hint-ply {hint_ply} is of a network: give --model too")
+    if seed is not None and ordering != "random":
+        raise ValueError(f"--seed {seed} is of --ordering random, and the order is {ordering}")
     evaluator, title = evaluator_of(played, model, data) if by_network else (None, "")
-    options = job.SolveOptions(ordering, hint_ply, table_mb=table_mb, threads=threads, seed=seed, patterns=patterns)
+    options = job.SolveOptions(
+        ordering,
+        2 if hint_ply is None else hint_ply,
+        table_mb=table_mb,
+        threads=threads,
+        seed=1 if seed is None else seed,
+        patterns=patterns,
+    )
     proof = job.Proof(played, options, evaluator, tell_progress("solving"), state=state)
     limits = job.Limits(nodes, seconds)
     if file is not None:
