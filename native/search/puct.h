@@ -4,9 +4,9 @@
 // in which they were opened; since every unvisited move of a node is worth the same but for its prior, only the one
 // with the greatest prior can be chosen next, and selection looks at the children and at that single move.
 //
-// How both lie in memory: tree_node.h. What leads to a node is the place of its first group, or of the node itself where it has no children (it was visited once).
-// A walk passes through groups alone, and reads a node only to open one of its moves. A chunk of memory fills from below by whole
-// lines, and from above by nodes that take more than one, or half of one.
+// How both lie in memory: tree_node.h. What leads to a node is the place of its first group, or of the node itself where
+// it has no children (it was visited once). A walk passes through groups alone, and reads a node only to open one of its
+// moves. A chunk of memory fills from below by whole lines, and from above by nodes that take more than one, or half of one.
 //
 // A pass is no node: where the opponent must pass, the child is the position after it, with the same side to move, and
 // the reference to it carries kSameSide. A finished game is no node either: its child has kOver and its exact value.

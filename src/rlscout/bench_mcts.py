@@ -16,6 +16,7 @@ import psutil
 
 from rlscout.games import game as named
 from rlscout.inference.calibration import mean_moves
+from rlscout.network import F32
 
 ANSWERS = 16
 """Different batches of answers of the fake network, used in turn."""
@@ -59,6 +60,13 @@ def seconds_per_1000_games(game: str, wall: float, moves: int, searched: float) 
     return 1000 * mean_moves(game) * wall / max(moves, searched)
 
 
+def fake_answers(squares: int, batch: int) -> tuple[F32, F32]:
+    """Policies [ANSWERS, batch, squares] and values [ANSWERS, batch] of the fake network (see above)."""
+    random = np.random.default_rng(1)
+    policies = (random.random((ANSWERS, batch, squares), np.float32) ** 4).astype(np.float32)
+    return policies, (0.6 * random.random((ANSWERS, batch), np.float32) - 0.3).astype(np.float32)
+
+
 def measure(
     game: str = "othello8",
     network: str = "fake",
@@ -76,9 +84,7 @@ def measure(
     if network not in ("rollout", "fake"):
         raise ValueError(f"network '{network}': 'rollout' and 'fake' are allowed")
     played = named(game)
-    random = np.random.default_rng(1)
-    policies = (random.random((ANSWERS, games, played.squares), np.float32) ** 4).astype(np.float32)
-    values = (0.6 * random.random((ANSWERS, games), np.float32) - 0.3).astype(np.float32)
+    policies, values = fake_answers(played.squares, games)
     positions = np.ones((games, 2 * played.words), np.uint64)
     legal = np.ones((games, played.words), np.uint64)
     resident = psutil.Process().memory_info().rss

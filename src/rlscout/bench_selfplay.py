@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 
 from rlscout.bench_eval import evaluate_for, random_network
-from rlscout.bench_mcts import ANSWERS, seconds_per_1000_games
+from rlscout.bench_mcts import ANSWERS, fake_answers, seconds_per_1000_games
 from rlscout.config import NetworkConfig, check_bounds
 from rlscout.feed import Feed
 from rlscout.games import Game
@@ -139,13 +139,10 @@ class Speed:
 
 
 class _Instant:
-    """A network that answers at once: policies whose weights are fourth powers of uniform draws (a few moves have most of the
-    weight, as a network's), values within 0.3 of zero."""
+    """The fake network: it answers at once."""
 
     def __init__(self, squares: int, batch: int) -> None:
-        random = np.random.default_rng(1)
-        self._policies = (random.random((ANSWERS, batch, squares), np.float32) ** 4).astype(np.float32)
-        self._values = (0.6 * random.random((ANSWERS, batch), np.float32) - 0.3).astype(np.float32)
+        self._policies, self._values = fake_answers(squares, batch)
         self._turn = 0
 
     def evaluate(self, positions: U64, legal: U64) -> Heads:

@@ -123,10 +123,10 @@ def solve(
     evaluator, title = evaluator_of(played, model, data) if by_network else (None, "")
     options = job.SolveOptions(
         ordering,
-        2 if hint_ply is None else hint_ply,
+        job.SolveOptions.hint_ply if hint_ply is None else hint_ply,
         table_mb=table_mb,
         threads=threads,
-        seed=1 if seed is None else seed,
+        seed=job.SolveOptions.seed if seed is None else seed,
         patterns=patterns,
     )
     proof = job.Proof(played, options, evaluator, tell_progress("solving"), state=state)
