@@ -38,7 +38,7 @@ struct Start {
 
 }  // namespace
 
-TEST_CASE("the chance of a claim: half where it is to win and nothing is known, more for less, less for more") {
+TEST_CASE("the chance of a claim: about half where it is to win and nothing is known, more for less, less for more") {
   const HintMap<Board> hints{Board{}};
   CHECK(hints.chance(0.0f, 1) < 0.5f);
   CHECK(hints.chance(0.0f, 0) > 0.5f);
