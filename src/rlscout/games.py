@@ -37,13 +37,17 @@ def canonical_name(name: str) -> str:
     return SHORT_NAMES.get(name.strip().lower(), name.strip())
 
 
-@lru_cache(maxsize=32)
 def game(name: str, scoring: str = "empties") -> Game:
     """The game of that name, such as `othello6`, `tictactoe` or `mnk:7,7,5`; ValueError names the nearest known one.
 
     `scoring`: for Othello, "empties" (the winner takes the empty squares) or "discs"."""
+    return _game(canonical_name(name), scoring)
+
+
+@lru_cache(maxsize=32)
+def _game(name: str, scoring: str) -> Game:
     try:
-        engine = native.engine(canonical_name(name), scoring)
+        engine = native.engine(name, scoring)
     except ValueError as error:
         if scoring not in ("empties", "discs") or not str(error).startswith("unknown game"):
             raise
@@ -53,7 +57,8 @@ def game(name: str, scoring: str = "empties") -> Game:
 
 
 class Game:
-    """One game: its board and its positions. Safe to share; get one by `rlscout.game(name)`."""
+    """One game: its board and its positions. Safe to share; get one by `rlscout.game(name)`. Games of one name and scoring are
+    equal; a copy, and what comes out of a pickle, is the game itself."""
 
     def __init__(self, engine: native.Engine) -> None:
         self.engine = engine
@@ -64,8 +69,20 @@ class Game:
         self.squares: int = engine.squares
         self.words: int = engine.words
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Game):
+            return NotImplemented
+        return (self.name, self.scoring) == (other.name, other.scoring)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.scoring))
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return game, (self.name, self.scoring)
+
     def __repr__(self) -> str:
-        return f"rlscout.game({self.name!r})"
+        scoring = f", {self.scoring!r}" if self.scoring == "discs" else ""
+        return f"rlscout.game({self.name!r}{scoring})"
 
     @property
     def file_name(self) -> str:
@@ -141,13 +158,14 @@ class Position:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Position):
             return NotImplemented
-        return self.game.name == other.game.name and self.text == other.text
+        return self.game == other.game and self.text == other.text
 
     def __hash__(self) -> int:
-        return hash((self.game.name, self.text))
+        return hash((self.game, self.text))
 
     def __repr__(self) -> str:
-        return f"<{self.game.name} {self.text}>"
+        scoring = " discs" if self.game.scoring == "discs" else ""
+        return f"<{self.game.name}{scoring} {self.text}>"
 
     def __str__(self) -> str:
         return self.show()

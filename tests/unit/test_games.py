@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 import xml.etree.ElementTree as ElementTree
 
@@ -76,6 +78,29 @@ def test_scoring_is_part_of_the_game() -> None:
     assert game("othello4", "discs").scoring == "discs"
     with pytest.raises(ValueError, match="scoring 'stones'"):
         game("othello4", "stones")
+
+
+def test_equal_games_have_one_name_and_one_scoring() -> None:
+    empties, discs = game("othello4"), game("othello4", "discs")
+    assert empties != discs and empties.start != discs.start
+    assert len({empties, discs, game("othello4", "empties")}) == 2
+    assert len({empties.start, discs.start, game("othello4").start}) == 2
+    assert game("tictactoe") is game(" mnk:3,3,3")
+    assert game("mnk:3,3,3", "discs") == game("tictactoe"), "it has no scorings to choose from"
+    assert [repr(empties), repr(discs)] == ["rlscout.game('othello4')", "rlscout.game('othello4', 'discs')"]
+    assert repr(empties.start) == "<othello4 -----OX--XO----- X>"
+    assert repr(discs.start) == "<othello4 discs -----OX--XO----- X>"
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_games_positions_and_records_are_copied_and_pickled(again) -> None:
+    played = game("othello4", "discs")
+    position = played.play("b1")
+    assert position.legal() and position.over is False, "what it keeps goes along"
+    assert again(played) is played
+    assert again(position) == position
+    assert again(position).play("c1") == position.play("c1")
+    assert again(GameRecord.of(played.start, "b1a1")).last == played.play("b1a1")
 
 
 def test_a_finished_game_says_who_won() -> None:
