@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/bits.h"
 #include "core/game.h"
 #include "search/claim.h"
 #include "search/limits.h"
@@ -161,6 +162,15 @@ class CertificateWalk {
     return Verdict::kProved;
   }
 
+  // Calls visit(move) for every legal move in ascending order of squares, which need not be that of a game's bits.
+  template <class Visit>
+  void for_each_move(const Position& position, Visit visit) const {
+    std::array<std::uint64_t, G::kWords> squares;
+    game_.pack_moves(game_.legal(position), squares.data());
+    for (int word = 0; word < G::kWords; ++word)
+      for_each_bit(squares[static_cast<std::size_t>(word)], [&](int bit) { visit(game_.move_at(64 * word + bit)); });
+  }
+
   // The next level; nothing where the budget ends.
   std::optional<Level> expand(const Level& level) {
     Level following(game_);
@@ -169,8 +179,8 @@ class CertificateWalk {
       if (++walked_ % 1024 == 0) budget_->spend(0);
       if (budget_->ended()) return std::nullopt;
       children.clear();
-      for_each_bit(game_.legal(claim.position), [&](int move) {
-        children.push_back(reduce(game_.play(claim.position, static_cast<Move>(move)), other(claim.kind)));
+      for_each_move(claim.position, [&](Move move) {
+        children.push_back(reduce(game_.play(claim.position, move), other(claim.kind)));
       });
       if (claim.kind == Kind::kAtLeast) {
         const int chosen = witness(claim, children, following);
@@ -209,7 +219,7 @@ class CertificateWalk {
     // 3. To be proved again: first the move that a search of the claim names, then any.
     const Proof proof = prover_.prove({claim.position, bound_of(claim.kind)}, *budget_);
     int named = 0, at = 0;
-    for_each_bit(game_.legal(claim.position), [&](int move) {
+    for_each_move(claim.position, [&](Move move) {
       if (move == proof.move) named = at;
       ++at;
     });
