@@ -3,7 +3,8 @@
 #include <stdexcept>
 
 // Generated from the folders of native/games: RLSCOUT_GAME(name) for each.
-// A folder defines these two; make_<name> returns null for a name that is not of its family.
+// A folder defines these two; make_<name> returns null for a name that is not of its family, and refuses a scoring that is not
+// of its games.
 #define RLSCOUT_GAME(game)                                                              \
   namespace rlscout {                                                                   \
   std::unique_ptr<Engine> make_##game(std::string_view name, std::string_view scoring); \
@@ -15,8 +16,6 @@
 namespace rlscout {
 
 std::unique_ptr<Engine> make_engine(std::string_view game, std::string_view scoring) {
-  if (scoring != "empties" && scoring != "discs")
-    throw std::invalid_argument("scoring '" + std::string(scoring) + "': allowed are 'empties' and 'discs'");
 #define RLSCOUT_GAME(name) \
   if (auto engine = make_##name(game, scoring)) return engine;
 #include "games_list.inc"

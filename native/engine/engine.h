@@ -22,7 +22,7 @@ namespace rlscout {
 using Words = std::span<const std::uint64_t>;
 
 struct GameInfo {
-  std::string name, scoring;  // scoring: "empties" or "discs"; "line" where it has no meaning
+  std::string name, scoring;  // scoring: what a score counts, such as "empties", "discs" or "line"
   int columns, rows, squares, words, symmetries, max_plies, min_score, max_score;
 };
 
@@ -71,7 +71,11 @@ class Engine {
   virtual std::unique_ptr<BatchedSearchJob> batched_search(const SearchOptions& options) const = 0;
 };
 
-// The engine of a game by name; throws std::invalid_argument naming the families where there is none.
+// What callers pass who do not choose a scoring: every game takes it for its own.
+inline constexpr std::string_view kDefaultScoring = "empties";
+
+// The engine of a game by name; throws std::invalid_argument naming the families where there is none, and the scorings of the
+// game where it has not this one.
 std::unique_ptr<Engine> make_engine(std::string_view game, std::string_view scoring);
 
 // Pattern of the names and one-line description of every family built in.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,17 @@ inline bool packed_contains(const std::uint64_t* words, int square) { return wor
 
 inline std::string square_name(int square, int columns) {
   return static_cast<char>('a' + square % columns) + std::to_string(square / columns + 1);
+}
+
+// The scoring of a game that knows these, the default first; throws std::invalid_argument for one that it does not know.
+inline std::string scoring_of(std::string_view game, std::string_view asked,
+                              std::initializer_list<std::string_view> its) {
+  if (std::find(its.begin(), its.end(), asked) != its.end()) return std::string(asked);
+  if (asked == kDefaultScoring) return std::string(*its.begin());
+  std::string allowed;
+  for (const std::string_view scoring : its) allowed.append(allowed.empty() ? "'" : ", '").append(scoring).append("'");
+  throw std::invalid_argument("scoring '" + std::string(asked) + "' of " + std::string(game) + ": allowed " +
+                              (its.size() == 1 ? "is " : "are ") + allowed);
 }
 
 template <Game G>

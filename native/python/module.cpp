@@ -17,7 +17,7 @@ NB_MODULE(RLSCOUT_MODULE, module) {
   nb::set_leak_warnings(false);  // engines live in caches until the process ends
   module.attr("VARIANT") = RLSCOUT_VARIANT;
   module.def("families", &families);
-  module.def("engine", &make_engine, nb::arg("game"), nb::arg("scoring") = "empties");
+  module.def("engine", &make_engine, nb::arg("game"), nb::arg("scoring") = kDefaultScoring);
   nb::class_<Engine> engine(module, "Engine");
   bind_rules(engine);
   bind_solver(module, engine);

@@ -46,7 +46,8 @@ class Tower:
 def engine(game: str, scoring: str = "empties") -> Engine:
     """The engine of a game: "othello4", "othello6", "othello8" (":parallel" for the parallel start), "mnk:M,N,K".
 
-    Raises ValueError for an unknown name, naming the families; `scoring` is "empties" or "discs" (ignored by m,n,k)."""
+    `scoring`: "empties" or "discs" for Othello, "line" for m,n,k; the default is every game's own. Raises ValueError for an
+    unknown name, naming the families, and for the scoring of another game, naming those of this one."""
 
 class Engine:
     """Everything Python may ask of one game. Stateless and safe to share between threads."""

@@ -13,7 +13,7 @@ from rlscout import games, native
 @pytest.fixture(params=ENGINES, ids=IDS)
 def game(request: pytest.FixtureRequest) -> games.Game:
     engine: native.Engine = request.param
-    return games.game(engine.name, engine.scoring if engine.scoring == "discs" else "empties")
+    return games.game(engine.name, engine.scoring)
 
 
 def test_squares_have_names(game: games.Game) -> None:
@@ -89,9 +89,25 @@ def test_unknown_games_are_refused_in_words(name: str) -> None:
         games.game(name)
 
 
-def test_unknown_scoring_is_refused() -> None:
-    with pytest.raises(ValueError, match="allowed are 'empties' and 'discs'"):
-        native.engine("othello6", "stones")
+def test_a_game_is_found_again_by_name_and_scoring(game: games.Game) -> None:
+    again = games.game(game.name, game.scoring)
+    assert (again.name, again.scoring) == (game.name, game.scoring)
+    assert games.game(game.name).name == game.name
+
+
+@pytest.mark.parametrize(
+    ("name", "scoring", "allowed"),
+    [
+        ("othello6", "stones", "are 'empties', 'discs'"),
+        ("othello4:parallel", "line", "are 'empties', 'discs'"),
+        ("mnk:3,3,3", "discs", "is 'line'"),
+        ("mnk:3,3,3", "", "is 'line'"),
+    ],
+)
+def test_the_scoring_of_another_game_is_refused(name: str, scoring: str, allowed: str) -> None:
+    for make in (native.engine, games.game):
+        with pytest.raises(ValueError, match=f"scoring '{scoring}' of .*: allowed {allowed}"):
+            make(name, scoring)
 
 
 def test_families_are_described() -> None:

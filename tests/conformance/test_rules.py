@@ -46,7 +46,6 @@ def test_numbers_fit_together(engine: native.Engine) -> None:
     assert engine.min_score == -engine.max_score < 0
     assert engine.symmetries == (8 if engine.columns == engine.rows else 4)
     assert engine.initial().shape == (2 * engine.words,)
-    assert native.engine(engine.name, "discs" if engine.scoring == "discs" else "empties").name == engine.name
 
 
 def test_phase_says_what_legal_moves_there_are(engine: native.Engine) -> None:

@@ -12,8 +12,8 @@ namespace {
 using namespace mnk;
 
 template <class Shape>
-std::unique_ptr<Engine> make(Shape shape) {
-  return std::make_unique<EngineFor<Mnk<Shape>>>(Mnk<Shape>(shape), "line");
+std::unique_ptr<Engine> make(Shape shape, std::string scoring) {
+  return std::make_unique<EngineFor<Mnk<Shape>>>(Mnk<Shape>(shape), std::move(scoring));
 }
 
 // "M,N,K" in full.
@@ -31,7 +31,7 @@ bool parse(std::string_view text, int (&numbers)[3]) {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_mnk(std::string_view name, std::string_view) {
+std::unique_ptr<Engine> make_mnk(std::string_view name, std::string_view asked) {
   constexpr std::string_view kPrefix = "mnk:";
   if (!name.starts_with(kPrefix)) return nullptr;
   int numbers[3] = {};
@@ -41,12 +41,13 @@ std::unique_ptr<Engine> make_mnk(std::string_view name, std::string_view) {
       line > std::max(columns, rows))
     throw std::invalid_argument("game '" + std::string(name) + "': mnk:M,N,K takes M columns and N rows of 1 to " +
                                 std::to_string(kMaxSide) + " and a line K of 2 to the longer side");
-  if (columns == 8 && rows == 8 && line == 5) return make(StaticShape<8, 8, 5>{});
+  const std::string scoring = scoring_of(name, asked, {"line"});
+  if (columns == 8 && rows == 8 && line == 5) return make(StaticShape<8, 8, 5>{}, scoring);
   const int words = (columns * rows + 63) / 64;
-  if (words == 1) return make(DynamicShape<1>{columns, rows, line});
-  if (words == 2) return make(DynamicShape<2>{columns, rows, line});
-  if (words == 3) return make(DynamicShape<3>{columns, rows, line});
-  return make(DynamicShape<4>{columns, rows, line});
+  if (words == 1) return make(DynamicShape<1>{columns, rows, line}, scoring);
+  if (words == 2) return make(DynamicShape<2>{columns, rows, line}, scoring);
+  if (words == 3) return make(DynamicShape<3>{columns, rows, line}, scoring);
+  return make(DynamicShape<4>{columns, rows, line}, scoring);
 }
 
 std::pair<std::string, std::string> describe_mnk() {

@@ -7,9 +7,10 @@ namespace rlscout {
 namespace {
 
 template <int N>
-std::unique_ptr<Engine> make(std::string_view scoring, bool parallel) {
+std::unique_ptr<Engine> make(std::string_view name, std::string_view asked, bool parallel) {
+  std::string scoring = scoring_of(name, asked, {"empties", "discs"});
   const auto rule = scoring == "discs" ? othello::Scoring::kDiscs : othello::Scoring::kEmptiesToWinner;
-  return std::make_unique<EngineFor<othello::Othello<N>>>(othello::Othello<N>(rule, parallel), std::string(scoring));
+  return std::make_unique<EngineFor<othello::Othello<N>>>(othello::Othello<N>(rule, parallel), std::move(scoring));
 }
 
 }  // namespace
@@ -18,9 +19,9 @@ std::unique_ptr<Engine> make_othello(std::string_view name, std::string_view sco
   constexpr std::string_view kParallel = ":parallel";
   const bool parallel = name.ends_with(kParallel);
   if (parallel) name.remove_suffix(kParallel.size());
-  if (name == "othello4") return make<4>(scoring, parallel);
-  if (name == "othello6") return make<6>(scoring, parallel);
-  if (name == "othello8") return make<8>(scoring, parallel);
+  if (name == "othello4") return make<4>(name, scoring, parallel);
+  if (name == "othello6") return make<6>(name, scoring, parallel);
+  if (name == "othello8") return make<8>(name, scoring, parallel);
   return nullptr;
 }
 
