@@ -63,7 +63,7 @@ std::string certificate() {
   const int score = prover.wins(game.initial()) ? 1 : -1;
   Budget budget;
   REQUIRE(walk.walk(game.initial(), {score, score}, budget) == Verdict::kProved);
-  return certificate_file("col9", "line", "--------- X", {score, score}, 0, walk.witnesses());
+  return certificate_file("col9", "last", "--------- X", {score, score}, 0, walk.witnesses());
 }
 
 TEST_CASE("a certificate does not tell in which layout its moves were found") {

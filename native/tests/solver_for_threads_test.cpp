@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "engine/solver_for.h"
-#include "tests/col.h"
+#include "tests/col_search_traits.h"
 
 using namespace rlscout;
 using col::Col;
@@ -30,43 +30,24 @@ void may_fail() {
   std::this_thread::sleep_for(std::chrono::milliseconds(10));  // so that helpers come to their share
 }
 
+class FailingCol : public Col {};
+
 }  // namespace
 
 template <>
-class rlscout::SearchTraits<Col> {
+class rlscout::SearchTraits<FailingCol> : public SearchTraits<col::Col> {
  public:
-  struct Node {
-    Col::Position position;
-  };
-  struct Knowledge {};
-  using ChildList = Children<Node, Col::kSquares>;
-  static constexpr int kLeafEmpties = 0, kLocalEmpties = 0, kEnhancedEmpties = 100, kKeyWords = 1;
-
-  explicit SearchTraits(const Col&, Knowledge = {}) {}
-  static Node node(const Col::Position& position) { return {position}; }
-  static Node pass(const Node& node) { return node; }
-  static Phase phase(const Node& node) { return Col::phase(node.position); }
-  static int empties(const Node& node) { return Col::empties(node.position); }
-  static int score_step() { return 2; }
-  static int fold_empties() { return 100; }
-  static int split_empties() { return 2; }
-  static TableKey<1> table_key(const Col::Position& p) { return {(p.own | p.opponent << Col::kSquares) << kDataBits}; }
-  static Bounds expand(const Node& node, int, ChildList& children) {
+  explicit SearchTraits(const FailingCol& game, Knowledge = {}) : SearchTraits<col::Col>(game) {}
+  static Bounds expand(const Node& node, int bound, ChildList& children) {
     may_fail();
-    children.size = 0;
-    for_each_bit(Col::legal(node.position), [&](int square) {
-      const auto move = static_cast<Move>(square);
-      children.items[static_cast<std::size_t>(children.size++)] = {{Col::play(node.position, move)}, move, 0};
-    });
-    return {-1, 1};
+    return SearchTraits<col::Col>::expand(node, bound, children);
   }
-  static int leaf(const Node&, int, Counters&) { return -1; }  // never entered
 };
 
 namespace {
 
 struct Case {
-  explicit Case(int threads, int hint_ply = 0) : solver(Col(), info, options_of(threads, hint_ply)) {
+  explicit Case(int threads, int hint_ply = 0) : solver(FailingCol(), info, options_of(threads, hint_ply)) {
     failure = Failure::kNone;
   }
   ~Case() { failure = Failure::kNone; }
@@ -87,9 +68,9 @@ struct Case {
     return solver.result();
   }
 
-  GameInfo info{"col9", "line", Col::kSquares, 1, Col::kSquares, 1, 2, Col::max_plies(), -1, 1};
+  GameInfo info{"col9", "last", Col::kSquares, 1, Col::kSquares, 1, 2, Col::max_plies(), -1, 1};
   std::uint64_t position[2]{};
-  SolverFor<Col> solver;
+  SolverFor<FailingCol> solver;
 };
 
 }  // namespace
