@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -28,6 +28,9 @@ SHORT_NAMES = {
 }
 OTHELLO_NAMES = tuple(f"othello{size}{start}" for size in (4, 6, 8) for start in ("", ":parallel"))
 PASS = -1
+
+Moves = str | int | np.integer[Any] | Iterable[str | int | np.integer[Any]]
+"""Text as in `e4c5`, a square (-1: a pass), or several of either; ValueError names what is none of these."""
 
 _TOKEN = re.compile(r"([a-zA-Z])([0-9]{1,2})|(pass|--|ps|pa)", re.IGNORECASE)
 
@@ -101,8 +104,8 @@ class Game:
         packed, first_to_move = self.engine.from_text(text.strip().removesuffix(";").rstrip())
         return Position(self, packed, first_to_move)
 
-    def play(self, moves: str) -> Position:
-        """The position after `moves` from the start, as in `e4c5`; passes may be left out."""
+    def play(self, moves: Moves) -> Position:
+        """The position after `moves` from the start, as in `e4c5`; passes may be left out. See `Position.play`."""
         return self.start.play(moves)
 
     def square(self, name: str) -> int:
@@ -113,15 +116,29 @@ class Game:
         return squares[0]
 
     def square_name(self, square: int) -> str:
-        """The name of a square, `--` for a pass (-1)."""
+        """The name of a square, `--` for a pass (-1); ValueError where it is off the board."""
+        if not PASS <= square < self.squares:
+            raise ValueError(
+                f"square {square} is off the board of {self.name}; allowed are 0 to {self.squares - 1}, -1: pass"
+            )
         return draw.square_name(square, self.columns)
 
     def moves_text(self, moves: Sequence[int]) -> str:
         """Squares (-1: pass) as text, as in `e4c5--d3`."""
-        return "".join(self.square_name(int(move)) for move in moves)
+        return "".join(self.square_name(move) for move in moves)
 
-    def parse_moves(self, text: str) -> list[int]:
-        """Squares (-1: pass) of a text such as `e4c5`, `e4 c5`, `e4, c5`; `--` or `pass` is a pass."""
+    def parse_moves(self, moves: Moves) -> list[int]:
+        """Squares (-1: pass) of a text such as `e4c5`, `e4 c5`, `e4, c5`, in which `--` or `pass` is a pass; of squares; of several
+        of either."""
+        if isinstance(moves, str):
+            return self._parse_text(moves)
+        if isinstance(moves, (int, np.integer)):
+            return [int(moves)]
+        if not isinstance(moves, Iterable):
+            raise ValueError(f"moves {moves!r}: allowed are text as in e4c5, squares (-1: pass), or several of either")
+        return [square for move in moves for square in self.parse_moves(move)]
+
+    def _parse_text(self, text: str) -> list[int]:
         squares: list[int] = []
         at = 0
         while at < len(text):
@@ -210,15 +227,16 @@ class Position:
             return ["--"]
         return [self.game.square_name(s) for s in self.legal_squares]
 
-    def play(self, moves: str | Sequence[int]) -> Position:
-        """The position after `moves` (text, or squares with -1 for a pass). Passes may be left out.
+    def play(self, moves: Moves) -> Position:
+        """The position after `moves`: names (`"e4c5"`, `["e4", "c5"]`) or squares (`22`, `[22, 26]`, -1 for a pass). Passes may be left
+        out.
 
         ValueError names an illegal move, the position it was played in, and the legal moves."""
         position = self
-        for square in self.game.parse_moves(moves) if isinstance(moves, str) else moves:
+        for square in self.game.parse_moves(moves):
             if position.phase == 1 and square != PASS:
                 position = position._step(PASS)
-            position = position._step(int(square))
+            position = position._step(square)
         return position
 
     def _step(self, square: int) -> Position:
@@ -277,16 +295,16 @@ class GameRecord:
     moves: tuple[int, ...]
 
     @classmethod
-    def of(cls, start: Position, moves: str | Sequence[int]) -> GameRecord:
+    def of(cls, start: Position, moves: Moves) -> GameRecord:
         """The record of moves that may leave passes out; they are filled in, also one due after the last move."""
         filled: list[int] = []
         position = start
-        for square in start.game.parse_moves(moves) if isinstance(moves, str) else moves:
+        for square in start.game.parse_moves(moves):
             if position.phase == 1 and square != PASS:
-                position = position.play([PASS])
+                position = position.play(PASS)
                 filled.append(PASS)
-            position = position.play([square])
-            filled.append(int(square))
+            position = position.play(square)
+            filled.append(square)
         if position.phase == 1:
             filled.append(PASS)
         return cls(start, tuple(filled))
@@ -296,7 +314,7 @@ class GameRecord:
         position = self.start
         yield position
         for move in self.moves:
-            position = position.play([move])
+            position = position.play(move)
             yield position
 
     @property

@@ -7,9 +7,10 @@ import pickle
 import random
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
-from rlscout.games import OTHELLO_NAMES, SHORT_NAMES, GameRecord, Position, game
+from rlscout.games import OTHELLO_NAMES, SHORT_NAMES, GameRecord, Moves, Position, game
 
 
 @pytest.mark.parametrize("name", [*OTHELLO_NAMES, *SHORT_NAMES, "mnk:7,5,4"])
@@ -38,7 +39,12 @@ def test_short_names_are_the_same_game() -> None:
 
 def test_moves_may_be_written_in_several_ways() -> None:
     played = game("othello6")
-    assert played.play("e4c5") == played.play(" E4, c5 ") == played.start.play([22, 26])
+    wanted = played.play("e4c5")
+    for moves in (" E4, c5 ", [22, 26], ["e4", "c5"], ["e4", 26], ("e4c5",), np.array([22, 26], np.int16)):
+        assert played.play(moves) == wanted == played.start.play(moves)
+        assert GameRecord.of(played.start, moves).moves == (22, 26)
+    assert played.play(22) == played.play(np.int64(22)) == played.play("e4")
+    assert played.play(wanted.legal()[:0]) == played.start, "of no moves"
     assert played.square("e4") == 22
     assert played.square_name(22) == "e4"
     assert played.parse_moves("a1--f6pass") == [0, -1, 35, -1]
@@ -53,11 +59,26 @@ def test_moves_may_be_written_in_several_ways() -> None:
         ("e7", "off the board"),
         ("e4?", r"cannot read a move at '\?'"),
         ("--", "illegal move --"),
+        (["e4", "e4"], "illegal move e4"),
+        (0, "illegal move a1 in .* legal: c2 b3 e4 d5"),
+        (36, "square 36 is off the board of othello6; allowed are 0 to 35, -1: pass"),
+        ([22, -7], "square -7 is off the board of othello6"),
+        (2.0, "moves 2.0: allowed are text as in e4c5, squares \\(-1: pass\\), or several of either"),
+        (["e4", None], "moves None: allowed are"),
     ],
 )
-def test_bad_moves_are_named(moves: str, message: str) -> None:
+def test_bad_moves_are_named(moves: Moves, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         game("othello6").play(moves)
+
+
+@pytest.mark.parametrize("square", [-2, 36, 99])
+def test_a_square_off_the_board_has_no_name(square: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"square {square} is off the board of othello6; allowed are 0 to 35, -1: pass"
+    ):
+        game("othello6").square_name(square)
+    assert game("othello6").square_name(-1) == "--"
 
 
 @pytest.mark.parametrize(
