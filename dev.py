@@ -366,7 +366,7 @@ def execute(command: str, python: str, arguments: list[str]) -> NoReturn:
     start = {
         "run": ["-m", "rlscout", "run"],
         "bench": ["-m", "rlscout", "bench"],
-        "test": ["-m", "pytest", "-m", "not soak", "-n", "2", "--dist", "loadfile", "--max-worker-restart", "0"],
+        "test": ["-m", "pytest", "-n", "2", "--dist", "loadfile", "--max-worker-restart", "0"],
         "soak": ["-m", "pytest", "-m", "soak", "-o", "faulthandler_timeout=0"],
     }[command]
     if command in ("test", "soak"):

@@ -88,3 +88,18 @@ def test_no_venv_names_what_the_interpreter_lacks(checkout: Path) -> None:
 def test_an_unknown_command_is_refused_with_the_known_ones(checkout: Path) -> None:
     said = refusal([sys.executable], checkout, ["dev.py", "tset"])
     assert "tset is no command; there are run, bench, setup, test, soak, lint, clean" in said
+
+
+def collected(*options: str) -> set[str]:
+    """Tests of a module that has both kinds."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *options]
+    answer = subprocess.run(
+        [*command, "tests/system/storage/test_kill.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {line for line in answer.stdout.splitlines() if "::" in line}
+
+
+def test_soak_tests_run_where_they_are_asked_for() -> None:
+    plain, soak, everything = collected(), collected("-m", "soak"), collected("-m", "soak or not soak")
+    assert plain and soak and not plain & soak
+    assert plain | soak == everything
