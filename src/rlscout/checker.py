@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAM = "rlscout-verify"
+ROOT = Path(__file__).parents[2]
+"""Of the checkout, where there is one."""
 BAD_INPUT = 2  # exit status of a checker, see docs/certificate.md, section 6
 
 
 def command(reference: bool = False) -> list[str]:
-    """How the checker is started: the fast native one, or the readable Python one. ValueError where it is not
-    installed."""
+    """How the checker is started: the fast native one (that of this installation; in a checkout, the one built last), or the readable
+    Python one. ValueError where it is not installed."""
     if reference:
         # -P: not from the folder where it is started, which may hold what came with a certificate
         return [sys.executable, "-P", "-m", "rlscout_verify"]
     folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
-    root = Path(__file__).parents[2]
-    folders += sorted(str(path.parent) for path in root.glob(f"build/**/{PROGRAM}") if path.is_file())
+    built = [path for path in ROOT.glob(f"build/**/{PROGRAM}") if path.is_file()]
+    folders += [str(path.parent) for path in sorted(built, key=lambda path: path.stat().st_mtime, reverse=True)]
     for folder in folders:
         found = shutil.which(PROGRAM, path=folder)
         if found:
@@ -49,12 +51,12 @@ def verify(
     tick: Callable[[float], None] = lambda seconds: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Check:
-    """Runs a checker over a certificate; `tick` is called with the seconds so far. ValueError where the file cannot be
-    read or is no certificate at all. Beyond a limit of the checker or stopped before its end, the answer is not
+    """Runs a checker over a certificate; `tick` is called with the seconds so far. ValueError, which names the checker, where the file
+    cannot be read or is no certificate at all. Beyond a limit of the checker or stopped before its end, the answer is not
     valid."""
-    begin = time.monotonic()
+    begin, program = time.monotonic(), command(reference)
     process = subprocess.Popen(
-        [*command(reference), "--quiet", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*program, "--quiet", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     while True:
         try:
@@ -66,5 +68,5 @@ def verify(
                 process.kill()
     text = text or f"the checker ended with status {process.returncode}"
     if process.returncode == BAD_INPUT and not stopping():
-        raise ValueError(text)
+        raise ValueError(f"{' '.join(program)}: {text}")
     return Check(process.returncode == 0, text, time.monotonic() - begin)

@@ -266,8 +266,12 @@ def verify(
     """
     import subprocess
 
-    from rlscout.checker import command
+    from rlscout.checker import BAD_INPUT, command
 
     if not file.exists():
         raise ValueError(f"{file}: no such file")
-    return subprocess.run([*command(reference), *["--json"] * json, str(file)], check=False).returncode
+    program = command(reference)
+    status = subprocess.run([*program, *["--json"] * json, str(file)], check=False).returncode
+    if status == BAD_INPUT:
+        print(f"checked by {' '.join(program)}", file=sys.stderr)
+    return status
