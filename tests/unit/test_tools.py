@@ -53,9 +53,9 @@ def test_includes_that_keep_to_the_layers_pass(tmp_path: Path) -> None:
 
 
 def test_a_quoted_path_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    text = "See `src/there.py` and `src/*.py`, `native/games/<game>`, `a/b`.\nSee `src/gone.py`, [guide](docs/no.md), `src/*.c`."
+    text = "See `src/there.py` and `src/*.py`, `native/games/<game>`, `a/b`.\n```\n[&](int i)\n```\nSee `src/gone.py`, [guide](docs/no.md), `src/*.c`."
     status, output = run("check_paths.py", write(tmp_path, {"README.md": text, "src/there.py": ""}))
     assert status == 1
     assert output.splitlines() == [
-        f"README.md:2: {path} does not exist" for path in ("src/gone.py", "src/*.c", "docs/no.md")
+        f"README.md:5: {path} does not exist" for path in ("src/gone.py", "src/*.c", "docs/no.md")
     ]
