@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -14,7 +15,8 @@ from networks import flat_network
 
 import rlscout
 from rlscout import config, native
-from rlscout.cli import app, execute
+from rlscout.cli import app, execute, look
+from rlscout.games import game
 from rlscout.process import only_one
 from rlscout.storage import open_store
 
@@ -28,6 +30,21 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def test_perft_ends_with_the_count_alone(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "perft", "othello6", "5")
     assert (status, out.splitlines()[-1]) == (0, "1364")
+
+
+@pytest.mark.parametrize(("name", "depth"), [("gomoku8", 6), ("gomoku8", 5), ("othello6", 9), ("tictactoe", 9)])
+def test_perft_counts_in_native_calls_of_a_moderate_size(name: str, depth: int) -> None:
+    start = game(name).start
+    for position, left, _ in itertools.islice(look._pieces(start, depth), 100):
+        assert left <= look.PERFT_DEPTH
+        assert position.over or len(position.legal_squares) ** left <= look.PERFT_LINES
+    if name != "gomoku8":
+        pieces = list(look._pieces(start, depth))
+        assert len(pieces) > 1
+        assert sum(p.game.engine.perft(p.packed, left) for p, left, _ in pieces) == start.game.engine.perft(
+            start.packed, depth
+        )
+        assert sum(share for _, _, share in pieces) == pytest.approx(1.0)
 
 
 def test_games_lists_families_and_short_names(capsys: pytest.CaptureFixture[str]) -> None:

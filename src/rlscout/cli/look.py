@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,8 +25,10 @@ from rlscout.cli.common import (
 if TYPE_CHECKING:
     from rlscout.games import Position
 
-PERFT_DEPTH = 8
-"""Plies counted in one native call: a second at most."""
+PERFT_DEPTH = 7
+PERFT_LINES = 1e8
+"""One native call counts so many plies at most, and no more than so many lines of play if every ply had as many moves
+as its first: a fraction of a second."""
 
 
 def games() -> int:
@@ -78,17 +81,28 @@ def _perft(start: Position, depth: int) -> int:
     """In native calls of a moderate size, so that progress shows and Ctrl-C is heard between them."""
     from rlscout.process import Every
 
-    apart, due = max(0, depth - PERFT_DEPTH), Every(PROGRESS_SECONDS)
-    layer, finished = [start], 0
-    for _ in range(apart):
-        finished += sum(position.over for position in layer)
-        layer = [p.play([move]) for p in layer if not p.over for move in (p.legal_squares or [-1])]
-    count = finished
-    for number, position in enumerate(layer):
-        count += position.game.engine.perft(position.packed, depth - apart)
+    due = Every(PROGRESS_SECONDS)
+    count, done = 0, 0.0
+    for position, left, share in _pieces(start, depth):
+        count += position.game.engine.perft(position.packed, left)
+        done += share
         if due():
-            print(f"ply {depth}: {count:,} so far, {(number + 1) / len(layer):.0%}", file=sys.stderr, flush=True)
+            print(f"ply {depth}: {count:,} so far, {done:.0%}", file=sys.stderr, flush=True)
     return count
+
+
+def _pieces(start: Position, depth: int) -> Iterator[tuple[Position, int, float]]:
+    """Positions whose leaves make up those of the start, with the plies left to count and the rough share of all."""
+    from rlscout.games import PASS
+
+    waiting = [(start, depth, 1.0)]
+    while waiting:
+        position, left, share = waiting.pop()
+        moves = position.legal_squares or [PASS]
+        if position.over or (left <= PERFT_DEPTH and len(moves) ** left <= PERFT_LINES):
+            yield position, left, share
+        else:
+            waiting += [(position.play([move]), left - 1, share / len(moves)) for move in moves]
 
 
 def show(
