@@ -88,6 +88,8 @@ def duel(config: Config, store: Store, candidate: int, baseline: int, stopping: 
         return None
     promoted = verdict == "H1"
     ended = patiently(lambda: store.finish_duel(opened.id, verdict, "+" if promoted else "-"), stopping, log)
+    if ended is None:
+        return None
     elo, low, high = tally.elo()
     outcome = "promoted" if promoted else "refused"
     log.info("model %d %s: %d games, %+.0f Elo [%+.0f, %+.0f]", candidate, outcome, tally.games, elo, low, high)

@@ -84,6 +84,28 @@ def test_no_verdict_without_the_games_it_rests_on(tmp_path: Path, monkeypatch: p
         assert len(store.duel_games(ended.id)) == 2
 
 
+def test_what_the_store_was_not_told_is_not_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store is away when the verdict is to be kept, and the duel is asked to stop."""
+    stopping = threading.Event()
+
+    def away(*_: object) -> Duel:
+        stopping.set()
+        raise StoreError("away")
+
+    caplog.set_level("INFO", logger="rlscout.duel")
+    with with_candidate(tmp_path) as store:
+        config = settings(**{"duel.max_pairs": "1"})
+        with monkeypatch.context() as context:
+            context.setattr(store, "finish_duel", away)
+            assert duel(config, store, 1, 0, stopping) is None
+        assert store.pending_models() == [1]
+        assert not any(line in caplog.text for line in ("promoted", "refused"))
+        assert duel(config, store, 1, 0, threading.Event()) is not None
+        assert any(line in caplog.text for line in ("promoted", "refused"))
+
+
 @pytest.mark.parametrize("call", ["best_model", "open_duel", "duel_games", "weights", "finish_duel"])
 def test_a_duel_waits_for_a_store_that_is_away(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopping = threading.Event()
