@@ -31,7 +31,8 @@ from rlscout.storage.database import SCHEMA_VERSION, Database
 from rlscout.storage.samples import check_game, count_samples, insert_games, read_samples, remove_samples
 
 DATABASE = "rlscout.db"
-CLEAN_SAMPLES = 20_000  # removed by one call, so that others wait a few tenths of a second at most
+CLEAN_SAMPLES, CLEAN_MODELS, CLEAN_METRICS = 20_000, 20, 20_000
+"""Removed by one call, so that others wait a few tenths of a second at most."""
 
 # Columns in the order of the fields of the record.
 _DUEL = ", ".join(Duel.__struct_fields__)
@@ -277,15 +278,17 @@ class LocalStore:
             received = connection.execute("select coalesce(max(last_sample_id), 0) from training").fetchone()[0]
             samples, more = remove_samples(connection, keep_samples, received, CLEAN_SAMPLES)
             models = connection.execute(
-                "delete from weights where model in "
-                "(select id from models where evaluation = '-' order by id desc limit -1 offset ?)",
-                (keep_models,),
+                "delete from weights where model in (select model from weights where model <= "
+                "(select id from models where evaluation = '-' order by id desc limit 1 offset ?) "
+                "and (select evaluation from models where id = model) = '-' order by model limit ?)",
+                (keep_models, CLEAN_MODELS),
             ).rowcount
             metrics = connection.execute(
-                "delete from metrics where time < (select time from metrics order by time desc limit 1 offset ?)",
-                (max(0, keep_metrics - 1),),
+                "delete from metrics where (name, time, source) in (select name, time, source from metrics "
+                "where time < (select time from metrics order by time desc limit 1 offset ?) order by time limit ?)",
+                (max(0, keep_metrics - 1), CLEAN_METRICS),
             ).rowcount
-        return CleanedUp(samples, models, metrics, more)
+        return CleanedUp(samples, models, metrics, more or models == CLEAN_MODELS or metrics == CLEAN_METRICS)
 
 
 def _json(value: object) -> str:

@@ -319,6 +319,21 @@ def test_clean_up_goes_in_small_steps(store: Store) -> None:
     assert store.read_samples(0).ids[0] == 50_001
 
 
+def test_clean_up_of_models_and_metrics_goes_in_small_steps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rlscout.storage.local.CLEAN_MODELS", 3)
+    monkeypatch.setattr("rlscout.storage.local.CLEAN_METRICS", 40)
+    for number in range(1, 12):
+        store.add_model(str(number), b"w", 0, number, {})
+        store.set_evaluation(number, "+" if number == 2 else "-")
+    store.add_metrics([Metric(float(t), "a", name, 0.0) for t in range(50) for name in "bc"])
+    steps = []
+    while not steps or steps[-1].more:
+        steps.append(store.clean_up(0, 3, 10))
+    assert [(step.models, step.metrics) for step in steps] == [(3, 40), (3, 40), (1, 10)]
+    assert [model.id for model in store.models() if model.has_weights] == [2, 9, 10, 11]
+    assert [metric.time for metric in store.read_metrics("b")] == [45.0, 46.0, 47.0, 48.0, 49.0]
+
+
 def test_clean_up_of_models_and_metrics(store: Store) -> None:
     for number in range(1, 6):
         store.add_model(str(number), b"w", 0, number, {})
