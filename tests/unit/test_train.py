@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from rlscout.config import Config, NetworkConfig
 from rlscout.learner import Batch, Learner, state_bytes
 from rlscout.network import Header, bits, load_network, planes
 from rlscout.ranks import together
-from rlscout.storage import GameSamples, SampleBatch, open_store
+from rlscout.storage import GameSamples, Metric, SampleBatch, open_store
 from rlscout.train import Feeder, ReplayWindow, train
 
 TINY = NetworkConfig(blocks=1, channels=8, policy_channels=4, value_channels=2, value_hidden=16)
@@ -245,11 +246,18 @@ def test_training_waits_for_samples(tmp_path: Path) -> None:
         received = store.sample_counts().last_id
         allowed = int(2.0 * received) // 32
         for _ in range(2):
-            stop = threading.Event()
-            timer = threading.Timer(1.5, stop.set)
-            timer.start()
-            assert train(config(reuse=2.0, report_seconds=0.2), store, engine, stop) == allowed
-            timer.join()
+            stop, reached = threading.Event(), []
+
+            def stop_after_two_more(
+                metrics: Sequence[Metric], stop: threading.Event = stop, reached: list[float] = reached
+            ) -> None:
+                reached += [metric.value for metric in metrics if metric.name == "step" and metric.value >= allowed]
+                if len(reached) > 2:
+                    stop.set()
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(store, "add_metrics", stop_after_two_more)
+                assert train(config(reuse=2.0, report_seconds=0.05), store, engine, stop) == allowed
         store.add_games(random_games(engine, 10, seed=6))
         more = int(2.0 * store.sample_counts().last_id) // 32
         assert train(config(reuse=2.0), store, engine, threading.Event(), steps=more) == more > allowed
