@@ -40,7 +40,8 @@ std::vector<std::string> instruction_sets();
 
 class Tower {
  public:
-  // Throws std::invalid_argument for tensors of wrong sizes, for weights beyond their range, and for an unknown instruction set.
+  // Throws std::invalid_argument for a board or network beyond its limits, for tensors of wrong sizes and for an
+  // unknown instruction set. Stem weights and scales beyond their range are taken as its end, so that no sum overflows.
   Tower(const Quantised& network, int threads, std::string_view instructions);
   Tower(Tower&&) noexcept;
   ~Tower();

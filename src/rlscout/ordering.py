@@ -45,7 +45,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Row:
-    """Sums over the proofs of all positions. Plies are counted from the root; leaf routines below the search count as nodes of no ply."""
+    """Sums over the proofs of all positions. Plies are counted from the root; nodes inside a leaf routine count at the
+    ply where it was entered, so that the plies sum to `nodes`."""
 
     ordering: str
     hint_ply: int  # 0: no network

@@ -94,7 +94,7 @@ def _play(
     total_games: int,
 ) -> int:
     """Plays with one kind of player, rollouts or networks, until the other kind is due; returns the number of games
-    begun."""
+    finished."""
     settings = config.selfplay
     searches = [
         played.engine.batched_search(_options(config, name, first_game, index, evaluator is not None))
