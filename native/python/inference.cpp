@@ -38,7 +38,7 @@ inference::Tower make_tower(int rows, int columns, const nb::dict& t, int thread
              hidden_weight = tensor<std::int8_t>(t, "hidden_weight");
   const auto residual_scale = tensor<float>(t, "residual_scale");
   const auto planes = [&](std::span<const std::int8_t> weight, std::span<const float> bias) {
-    const auto squares = static_cast<std::size_t>(std::max(1, rows) * std::max(1, columns));
+    const auto squares = static_cast<std::size_t>(std::max(1, rows)) * static_cast<std::size_t>(std::max(1, columns));
     return bias.empty() ? 0 : static_cast<int>(weight.size() / bias.size() / squares);
   };
   return inference::Tower({rows,

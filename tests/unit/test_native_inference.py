@@ -177,6 +177,8 @@ def test_what_does_not_fit_is_said_in_words() -> None:
         Tower(6, 6, tensors, 0, "portable")
     with pytest.raises(ValueError, match="a board of 63 x 1"):
         Tower(1, 63, tensors, 1, "portable")
+    with pytest.raises(ValueError, match="a board of 65536 x 65536: 1 to 62 are allowed"):
+        Tower(65536, 65536, tensors, 1, "portable")
     with pytest.raises(
         ValueError, match="a network of 3000 channels, heads of 3 and 2: sums of 32 bits hold 2048 channels"
     ):
