@@ -18,7 +18,14 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+Ordering = Literal["auto", "static", "patterns", "network", "network+patterns", "random"]
+"""`network` orders near the root, where the static order takes over; `network+patterns` where the game's pattern table does, if
+one comes with the package. `auto` is the best that is there (see `rlscout.solving.best_ordering`)."""
+ORDERINGS: tuple[Ordering, ...] = get_args(Ordering)
+MOST_LEAF_EMPTIES = 16
+"""The checkers search no further."""
 
 T = TypeVar("T", int, float, str, bool)
 
@@ -68,7 +75,7 @@ class SearchConfig:
 class SelfplayConfig:
     """Games against itself, for ever."""
 
-    processes: int = setting(1, "that play, each with all of the below", 1, 1024)
+    processes: int = setting(1, "self-play processes; every setting below applies to each", 1, 1024)
     games: int = setting(
         64, "games in flight, one search tree each; the trees of a thread take 32 GiB at most", 1, 1_000_000
     )
@@ -100,7 +107,7 @@ class SelfplayConfig:
     report_seconds: float = setting(2.0, "how often to report moves/s and evaluations/s", 0.01, 3600.0)
     lead: float = setting(
         2.0,
-        "self-play rests while it is ahead of what training has had use for by this factor; 0: it never rests",
+        "self-play pauses once it has produced this many times the samples that training could use; 0: never",
         0.0,
         1e6,
     )
@@ -203,7 +210,7 @@ class SolveConfig:
     ordering: str = setting(
         "auto",
         "order of moves; auto: the network near the root, patterns (where a table comes with the game) or static order below",
-        choices=("auto", "network+patterns", "network", "patterns", "static", "random"),
+        choices=ORDERINGS,
     )
     hint_ply: int = setting(2, "the network orders positions down to this ply below the root", 0, 10_000)
     hint_batch: int = setting(4096, "positions evaluated at once for the ordering", 1, 1_000_000)
@@ -220,7 +227,7 @@ class SolveConfig:
     threads: int = setting(2, "native threads; with 1, node counts repeat to the unit", 1, 1024)
     certificate: bool = setting(True, "write the certificate of the score, and have it verified")
     leaf_empties: int = setting(
-        12, "positions with at most so many empty squares are left to the checker; 0: none are", 0, 16
+        12, "positions with at most so many empty squares are left to the checker; 0: none are", 0, MOST_LEAF_EMPTIES
     )
 
 

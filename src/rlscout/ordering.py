@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rlscout.config import ORDERINGS
 from rlscout.files import write_whole
 from rlscout.games import Game, Position
 from rlscout.plot import Line, plot
-from rlscout.solving import ORDERINGS, Limits, Solution, SolveOptions, best_ordering, solve
+from rlscout.solving import Limits, Solution, SolveOptions, best_ordering, solve
 
 if TYPE_CHECKING:
     from rlscout.inference import Evaluator

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlscout import patterns
+from rlscout.config import ORDERINGS
 from rlscout.games import PASS, Game, Position
 from rlscout.process import Every
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ORDERINGS = ("auto", "static", "patterns", "network", "network+patterns", "random")
-"""`network` orders near the root, where the static order takes over; `network+patterns` where the game's pattern table does, if
-one comes with the package. `auto` is the best that is there (see `best_ordering`)."""
 POLL_SECONDS = 0.1
 
 

@@ -23,12 +23,11 @@ from rlscout.cli.common import (
     evaluator_of,
     tell_progress,
 )
+from rlscout.config import MOST_LEAF_EMPTIES, Ordering
 
 if TYPE_CHECKING:
     from rlscout.games import Position
     from rlscout.solving import Limits, Problem, Proof, Solution
-
-MOST_LEAF_EMPTIES = 16
 
 
 def solve(
@@ -44,7 +43,7 @@ def solve(
     ] = "none",
     data: Annotated[Path | None, Parameter(help="Folder of the run of --model; default data/GAME.")] = None,
     ordering: Annotated[
-        Literal["auto", "static", "patterns", "network", "network+patterns", "random"],
+        Ordering,
         Parameter(
             help="auto: the network of --model near the root; below, patterns where a table comes along, else static."
         ),
