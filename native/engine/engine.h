@@ -19,8 +19,6 @@
 
 namespace rlscout {
 
-using Words = std::span<const std::uint64_t>;
-
 struct GameInfo {
   std::string name, scoring;  // scoring: what a score counts, such as "empties", "discs" or "line"
   int columns, rows, squares, words, symmetries, max_plies, min_score, max_score;

@@ -12,7 +12,7 @@
 
 namespace rlscout {
 
-using Words = std::span<const std::uint64_t>;  // packed positions, see engine.h
+using Words = std::span<const std::uint64_t>;  // B * 2W: packed positions, see engine.h
 
 struct SolverOptions {
   int table_mb = 64;

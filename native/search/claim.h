@@ -15,6 +15,8 @@ struct Claim {
   int bound;
 };
 
+inline constexpr Move kNoMove = -2;
+
 enum class Verdict : std::uint8_t {
   kUnknown,    // a limit was met
   kProved,     // score >= bound
@@ -34,10 +36,8 @@ struct Bounds {
 struct Proof {
   Verdict verdict = Verdict::kUnknown;
   int score_bound = 0;
-  Move move = 0;
+  Move move = kNoMove;
 };
-
-inline constexpr Move kNoMove = -2;
 
 template <class P, class G>
 concept Prover = requires(P& prover, const Claim<G>& claim, Budget& budget) {

@@ -244,7 +244,7 @@ class BatchedSearch:
     def set_positions(self, positions: U64) -> None: ...  # mode "analysis": the roots [B, 2W], B <= games
     def gather(self, player: int, positions: U64, legal: U64, seconds: float = 0.1) -> int:
         """Advances every game until it waits for a network or `seconds` have passed; writes up to len(positions) leaves
-        of `player` (packed [n, 2W], legal [n, W], symmetry applied), alike of each thread's where there are more, and returns n.
+        of `player` (packed [n, 2W], legal [n, W], symmetry applied), taken evenly from all threads where more are waiting, and returns n.
         Rollout players are served inside; with only these, or where all leaves are the other player's, n is 0."""
     def scatter(self, player: int, policy: F32 | F16, value: F32) -> None:
         """Backs up the answers to the last gather of `player`, in its order, and walks on to the next leaves: policy [n, S]

@@ -25,7 +25,7 @@ class SearchTraits<mnk::Mnk<Shape>> {
   struct Node {
     Position position;
   };
-  using ChildList = Children < Node, 64 * Game::kWords<mnk::kMaxSquares ? 64 * Game::kWords : mnk::kMaxSquares>;
+  using ChildList = Children<Node, std::min(64 * Game::kWords, mnk::kMaxSquares)>;
 
   static constexpr int kLeafEmpties = 0;
   static constexpr int kLocalEmpties = 0;
