@@ -67,6 +67,8 @@ std::string certificate() {
 }
 
 TEST_CASE("a certificate does not tell in which layout its moves were found") {
+  // crc32 80e8726d is what tests/unit/test_adding_a_game_to_the_checker.py checks.
+  CHECK(certificate<Col>().find("crc32 80e8726d") != std::string::npos);
   CHECK(certificate<BackwardsCol>() == certificate<Col>());
 }
 

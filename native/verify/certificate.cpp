@@ -1,5 +1,6 @@
 #include "verify/certificate.h"
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -60,35 +61,24 @@ uint32_t parse_crc32(const std::string& text) {
   return static_cast<uint32_t>(std::stoul(text, nullptr, 16));
 }
 
-void check_scoring(const GameName& game, const std::string& scoring) {
-  const bool known = game.in_a_row ? scoring == "line" : scoring == "empties" || scoring == "discs";
-  if (!known)
-    throw FormatError("scoring '" + scoring + "' of " + game.name + ": allowed " +
-                      (game.in_a_row ? "is line" : "are empties, discs"));
+AnyGame read_game(const std::string& name, const std::string& scoring) {
+  try {
+    return parse_game(name, scoring);
+  } catch (const std::invalid_argument& error) {
+    throw FormatError(error.what());
+  }
 }
 
-bool has_line(const GameName& game, const std::string& position, char side) {
-  for (int row = 0; row < game.rows; ++row)
-    for (int column = 0; column < game.columns; ++column)
-      for (const auto [down, right] : {std::array{0, 1}, {1, 0}, {1, 1}, {1, -1}}) {
-        int length = 0;
-        for (int r = row, c = column; r < game.rows && c >= 0 && c < game.columns; r += down, c += right, ++length)
-          if (position[static_cast<size_t>(r * game.columns + c)] != side) break;
-        if (length >= game.in_a_row) return true;
-      }
-  return false;
-}
-
-void check_position(const GameName& game, const std::string& text) {
-  const size_t squares = static_cast<size_t>(game.squares());
+void check_position(const AnyGame& any, const std::string& text) {
+  const size_t squares = static_cast<size_t>(board_of(any).squares());
   const bool fits = text.size() == squares + 2 && text.find_first_not_of("XO-") == squares && text[squares] == ' ' &&
                     (text.back() == 'X' || text.back() == 'O');
   if (!fits)
     throw FormatError("position '" + text + "': expected " + std::to_string(squares) +
                       " squares of X, O or -, a space, and X or O");
-  if (game.in_a_row && has_line(game, text, text.back()))
-    throw FormatError("position " + text + ": the side to move already has " + std::to_string(game.in_a_row) +
-                      " in a row");
+  const std::string reason =
+      std::visit([&](const auto& game) { return game.impossible(position_of(game, text)); }, any);
+  if (!reason.empty()) throw FormatError("position " + text + ": " + reason);
 }
 
 // The fields of the header but the payload and its checksum.
@@ -101,11 +91,10 @@ Certificate parse_header(const std::array<std::string, 13>& lines) {
       throw FormatError("expected the line '" + start + "...', found '" + lines[i + 1].substr(0, 60) + "'");
     values[i] = lines[i + 1].substr(start.size());
   }
-  Certificate certificate;
-  certificate.game = parse_game(values[0]);
+  Certificate certificate{read_game(values[0], values[1])};
+  certificate.game_name = values[0];
   certificate.scoring = values[1];
   certificate.position = values[2];
-  check_scoring(certificate.game, certificate.scoring);
   check_position(certificate.game, certificate.position);
   if (values[6] != "checked")
     throw FormatError("grade '" + values[6] + "': this checker knows the grade 'checked' only");
@@ -117,7 +106,8 @@ Certificate parse_header(const std::array<std::string, 13>& lines) {
   certificate.witnesses = parse_integer("witnesses", values[8], false);
   certificate.leaves = parse_integer("leaves", values[9], false);
   certificate.bytes = parse_integer("bytes", values[10], false);
-  if (certificate.lower <= -certificate.game.max_score() && certificate.upper >= certificate.game.max_score())
+  const int max_score = board_of(certificate.game).max_score;
+  if (certificate.lower <= -max_score && certificate.upper >= max_score)
     throw FormatError("both bounds are those of every score: the file claims nothing");
   return certificate;
 }
@@ -129,29 +119,6 @@ void check_limit(const char* name, int64_t value, int64_t limit) {
 }
 
 }  // namespace
-
-GameName parse_game(const std::string& name) {
-  if (name == "othello4" || name == "othello6" || name == "othello8") {
-    const int size = name.back() - '0';
-    return {name, size, size, 0};
-  }
-  std::array<int, 3> numbers{};
-  const std::string prefix = "mnk:";
-  size_t at = prefix.size();
-  bool good = name.starts_with(prefix);
-  for (size_t i = 0; good && i < numbers.size(); ++i) {
-    const size_t end = i + 1 < numbers.size() ? name.find(',', at) : name.size();
-    const std::string digits = name.substr(at, end == std::string::npos ? end : end - at);
-    good = end != std::string::npos && !digits.empty() && digits.size() <= 2 && digits[0] != '0' &&
-           digits.find_first_not_of("0123456789") == std::string::npos;
-    if (good) numbers[i] = std::stoi(digits);
-    at = end + 1;
-  }
-  if (!good) throw FormatError("unknown game '" + name + "': allowed are othello4, othello6, othello8, mnk:M,N,K");
-  for (const int number : numbers)
-    if (number > 19) throw FormatError("game '" + name + "': m, n and k may be 1 to 19");
-  return {name, numbers[0], numbers[1], numbers[2]};
-}
 
 Certificate read_certificate(const std::string& path, const Limits& limits) {
   const File file(std::fopen(path.c_str(), "rb"), std::fclose);

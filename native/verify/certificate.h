@@ -2,11 +2,12 @@
 // section 2).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "verify/games.h"
 
 namespace verify {
 
@@ -26,22 +27,12 @@ struct Limits {
   int64_t max_leaf_empties = 16;
 };
 
-// A game as its name says it: Othello where `in_a_row` is 0, else an m,n,k game.
-struct GameName {
-  std::string name;
-  int columns = 0;
-  int rows = 0;
-  int in_a_row = 0;
-
-  int squares() const { return columns * rows; }
-  int max_score() const { return in_a_row ? 1 : squares(); }
-};
-
 struct Certificate {
-  GameName game;
-  std::string scoring;   // "empties", "discs" (Othello) or "line" (m,n,k)
-  std::string position;  // the root: the squares row by row as X, O and -, a space, the side to move
-  int64_t lower = 0;     // bounds of the score of the root, for its side to move
+  AnyGame game;
+  std::string game_name{};
+  std::string scoring{};
+  std::string position{};  // the root: the squares row by row as X, O and -, a space, the side to move
+  int64_t lower = 0;       // bounds of the score of the root, for its side to move
   int64_t upper = 0;
   int64_t leaf_empties = 0;
   int64_t positions = 0;
@@ -50,16 +41,13 @@ struct Certificate {
   int64_t bytes = 0;
   uint32_t crc32 = 0;
   uint32_t actual_crc32 = 0;
-  std::vector<uint8_t> payload;  // as found: shorter or longer than `bytes` in a damaged file
+  std::vector<uint8_t> payload{};  // as found: shorter or longer than `bytes` in a damaged file
 
   bool x_to_move() const { return position.back() == 'X'; }
 };
 
 // Throws FormatError (also for a file that cannot be read) and LimitError.
 Certificate read_certificate(const std::string& path, const Limits& limits);
-
-// "othello6" and so on. Throws FormatError for what is no game.
-GameName parse_game(const std::string& name);
 
 // The payload as a string of bits, the highest bit of a byte first.
 class Witnesses {

@@ -102,9 +102,7 @@ class Checker {
         progress_(std::move(progress)),
         witnesses_({certificate.payload.begin(),
                     certificate.payload.begin() +
-                        std::min<std::ptrdiff_t>(certificate.bytes, std::ssize(certificate.payload))}) {
-    make_symmetries();
-  }
+                        std::min<std::ptrdiff_t>(certificate.bytes, std::ssize(certificate.payload))}) {}
 
   // Throws ProofError. A fault of a position is found before a fault of the file.
   void check() {
@@ -112,9 +110,8 @@ class Checker {
       section_ = {"lower", Kind::kAtLeast, certificate_.lower};
       refuse("the lower bound is above the upper bound", {root(), Kind::kAtLeast});
     }
-    if (certificate_.lower > -certificate_.game.max_score())
-      check_section({"lower", Kind::kAtLeast, certificate_.lower});
-    if (certificate_.upper < certificate_.game.max_score()) check_section({"upper", Kind::kAtMost, certificate_.upper});
+    if (certificate_.lower > -game_.max_score) check_section({"lower", Kind::kAtLeast, certificate_.lower});
+    if (certificate_.upper < game_.max_score) check_section({"upper", Kind::kAtMost, certificate_.upper});
     check_file();
   }
 
@@ -209,20 +206,13 @@ class Checker {
                      std::to_string(counted));
   }
 
-  Position root() const {
-    Position p;
-    for (int square = 0; square < certificate_.game.squares(); ++square) {
-      const char stone = certificate_.position[static_cast<size_t>(square)];
-      if (stone != '-') Game::put_stone(stone == certificate_.position.back() ? p.own : p.opponent, square);
-    }
-    return p;
-  }
+  Position root() const { return position_of(game_, certificate_.position); }
 
   std::string to_text(const Claim& claim) const {
     // Kind and side to move alternate together, passes included.
     const bool x_to_move = certificate_.x_to_move() == (claim.kind == section_.kind);
     std::string text;
-    for (int square = 0; square < certificate_.game.squares(); ++square) {
+    for (int square = 0; square < game_.squares(); ++square) {
       const bool own = Game::has_stone(claim.position.own, square);
       const bool opponent = Game::has_stone(claim.position.opponent, square);
       text += own || opponent ? (own == x_to_move ? 'X' : 'O') : '-';
@@ -239,9 +229,9 @@ class Checker {
   // The least of the symmetric images, compared as numbers, the stones of the side to move first.
   Position fold(const Position& position) const {
     Position least = position;
-    for (const std::vector<int>& image : symmetries_) {
+    for (const std::vector<int>& image : game_.symmetries) {
       Position mapped;
-      for (int square = 0; square < certificate_.game.squares(); ++square) {
+      for (int square = 0; square < game_.squares(); ++square) {
         if (Game::has_stone(position.own, square)) Game::put_stone(mapped.own, image[static_cast<size_t>(square)]);
         if (Game::has_stone(position.opponent, square))
           Game::put_stone(mapped.opponent, image[static_cast<size_t>(square)]);
@@ -249,19 +239,6 @@ class Checker {
       least = std::min(least, mapped);
     }
     return least;
-  }
-
-  // Square s goes to symmetries_[i][s]: flipped rows, flipped columns, and on a square board both again transposed.
-  void make_symmetries() {
-    const int columns = certificate_.game.columns, rows = certificate_.game.rows;
-    for (int i = 0; i < (columns == rows ? 8 : 4); ++i) {
-      std::vector<int>& image = symmetries_.emplace_back();
-      for (int square = 0; square < columns * rows; ++square) {
-        const int row = i & 1 ? rows - 1 - square / columns : square / columns;
-        const int column = i & 2 ? columns - 1 - square % columns : square % columns;
-        image.push_back(i & 4 ? column * columns + row : row * columns + column);
-      }
-    }
   }
 
   void report(const std::string& where, int64_t number, int64_t count) {
@@ -277,7 +254,6 @@ class Checker {
   Progress progress_;
   Witnesses witnesses_;
   Section section_{"lower", Kind::kAtLeast, 0};
-  std::vector<std::vector<int>> symmetries_;
   std::chrono::steady_clock::time_point next_report_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
 };
 

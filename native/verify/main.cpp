@@ -10,8 +10,7 @@
 
 #include "verify/certificate.h"
 #include "verify/check.h"
-#include "verify/mnk.h"
-#include "verify/othello.h"
+#include "verify/games.h"
 
 namespace verify {
 namespace {
@@ -78,21 +77,9 @@ struct Report {
   double seconds = 0;
 };
 
-template <class Game>
-void check_with(const Game& game, Report& report, const Progress& progress) {
-  Checker<Game>(game, *report.certificate, report.counts, progress).check();
-}
-
 void check(Report& report, const Progress& progress) {
-  const Certificate& certificate = *report.certificate;
-  const GameName& game = certificate.game;
-  const bool empties_to_winner = certificate.scoring == "empties";
-  if (game.name == "othello4") return check_with(Othello<4>(empties_to_winner), report, progress);
-  if (game.name == "othello6") return check_with(Othello<6>(empties_to_winner), report, progress);
-  if (game.name == "othello8") return check_with(Othello<8>(empties_to_winner), report, progress);
-  if (game.squares() <= 64) return check_with(Mnk<1>(game.columns, game.rows, game.in_a_row), report, progress);
-  if (game.squares() <= 128) return check_with(Mnk<2>(game.columns, game.rows, game.in_a_row), report, progress);
-  check_with(Mnk<6>(game.columns, game.rows, game.in_a_row), report, progress);
+  std::visit([&](const auto& game) { Checker(game, *report.certificate, report.counts, progress).check(); },
+             report.certificate->game);
 }
 
 Report run(const Options& options, const Progress& progress) {
@@ -122,28 +109,26 @@ Report run(const Options& options, const Progress& progress) {
 
 // What a valid file proves, in words.
 std::string statement(const Certificate& certificate) {
+  const Board& board = board_of(certificate.game);
   const std::string lower = std::to_string(certificate.lower), upper = std::to_string(certificate.upper);
   std::string claim = lower + " <= score <= " + upper;
   if (certificate.lower == certificate.upper)
     claim = "score = " + lower;
-  else if (certificate.upper >= certificate.game.max_score())
+  else if (certificate.upper >= board.max_score)
     claim = "score >= " + lower;
-  else if (certificate.lower <= -certificate.game.max_score())
+  else if (certificate.lower <= -board.max_score)
     claim = "score <= " + upper;
-  const std::string rule = certificate.scoring == "empties" ? "discs, empties to the winner"
-                           : certificate.scoring == "discs" ? "discs only"
-                                                            : "1 won, 0 drawn, -1 lost";
-  return certificate.game.name + ", " + certificate.position + ": " + claim + " for " + certificate.position.back() +
-         " to move (" + rule + ")";
+  return certificate.game_name + ", " + certificate.position + ": " + claim + " for " + certificate.position.back() +
+         " to move (" + board.rule + ")";
 }
 
-std::string draw(const GameName& game, const std::string& position) {
+std::string draw(const Board& board, const std::string& position) {
   std::string text = "  ";
-  for (int column = 0; column < game.columns; ++column) text += {' ', static_cast<char>('a' + column)};
-  for (int row = 0; row < game.rows; ++row) {
+  for (int column = 0; column < board.columns; ++column) text += {' ', static_cast<char>('a' + column)};
+  for (int row = 0; row < board.rows; ++row) {
     text += (row < 9 ? "\n " : "\n") + std::to_string(row + 1);
-    for (int column = 0; column < game.columns; ++column)
-      text += {' ', position[static_cast<size_t>(row * game.columns + column)]};
+    for (int column = 0; column < board.columns; ++column)
+      text += {' ', position[static_cast<size_t>(row * board.columns + column)]};
   }
   return text + "\n   " + position.back() + " to move";
 }
@@ -158,7 +143,7 @@ std::string in_words(const Report& report) {
   }
   if (!report.position_at_fault.empty())
     text += "at fault: " + report.position_at_fault + ", claimed " + report.claim_at_fault + "\n" +
-            draw(report.certificate->game, report.position_at_fault) + "\n";
+            draw(board_of(report.certificate->game), report.position_at_fault) + "\n";
   if (report.certificate)
     text += "checked: " + std::to_string(report.counts.positions) + " positions, " +
             std::to_string(report.counts.witnesses) + " witness moves, " + std::to_string(report.counts.leaves) +
@@ -193,7 +178,7 @@ std::string in_json(const Options& options, const Report& report) {
   field("checker", quoted("native"));
   if (report.certificate) {
     const Certificate& certificate = *report.certificate;
-    field("game", quoted(certificate.game.name));
+    field("game", quoted(certificate.game_name));
     field("scoring", quoted(certificate.scoring));
     field("position", quoted(certificate.position));
     field("lower", std::to_string(certificate.lower));

@@ -6,13 +6,17 @@
 #include <bit>
 #include <compare>
 #include <cstdint>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "verify/board.h"
 
 namespace verify {
 
 template <int N>
-class Othello {
+class Othello : public Board {
  public:
   // Bit `row * N + column` is a disc on that square, row 0 at the top.
   struct Position {
@@ -25,13 +29,22 @@ class Othello {
     int low, high;
   };
 
-  explicit Othello(bool empties_to_winner) : empties_to_winner_(empties_to_winner) {}
+  // Nothing for the name of another game; throws std::invalid_argument for a scoring that is not of this one.
+  static std::optional<Othello> parse(const std::string& name, const std::string& scoring) {
+    if (name != "othello" + std::to_string(N)) return {};
+    if (scoring != "empties" && scoring != "discs")
+      throw std::invalid_argument("scoring '" + scoring + "' of " + name + ": allowed are empties, discs");
+    return Othello(scoring == "empties");
+  }
 
   static uint64_t hash(const Position& p) { return (p.own * 0x9e3779b97f4a7c15 ^ p.opponent) * 0xd6e8feb86659fd93; }
   static bool has_stone(uint64_t stones, int square) { return stones >> square & 1; }
   static void put_stone(uint64_t& stones, int square) { stones |= uint64_t{1} << square; }
   static Position passed(const Position& p) { return {p.opponent, p.own}; }
   static int empties(const Position& p) { return N * N - std::popcount(p.own | p.opponent); }
+
+  // Why no game can reach the position, as far as the proof relies on it.
+  static std::string impossible(const Position&) { return {}; }
 
   // low <= score <= high from the board alone; low == high wherever the game is over.
   Bounds bounds_at_sight(const Position& p) const {
@@ -56,6 +69,10 @@ class Othello {
   bool reaches(const Position& p, int bound, int64_t& nodes) const { return reaches(p, moves(p), bound, nodes); }
 
  private:
+  explicit Othello(bool empties_to_winner)
+      : Board{N, N, N * N, empties_to_winner ? "discs, empties to the winner" : "discs only", all_symmetries(N, N)},
+        empties_to_winner_(empties_to_winner) {}
+
   static constexpr uint64_t kBoard = N == 8 ? ~uint64_t{0} : (uint64_t{1} << N * N % 64) - 1;
 
   // The squares off the first and last column: an opponent's disc there cannot be turned by a horizontal or diagonal

@@ -89,7 +89,6 @@ class Checker:
     def __init__(self, certificate: Certificate, progress: Progress) -> None:
         self.certificate = certificate
         self.game = certificate.game
-        self.symmetries = games.symmetries(certificate.game)
         self.witnesses = Witnesses(certificate.payload[: certificate.payload_bytes])
         self.counts = Counts()
         self.progress = progress
@@ -192,7 +191,7 @@ class Checker:
         own, opponent = (games.squares_of(stones) for stones in position)
         return min(
             (sum(1 << image[square] for square in own), sum(1 << image[square] for square in opponent))
-            for image in self.symmetries
+            for image in self.game.symmetries
         )
 
     def _reaches(self, position: Position, bound: int) -> bool:

@@ -77,7 +77,6 @@ def _about(certificate: Certificate) -> dict[str, Any]:
 
 def statement(certificate: Certificate) -> str:
     """What a valid file proves, in words."""
-    rule = {"empties": "discs, empties to the winner", "discs": "discs only", "line": "1 won, 0 drawn, -1 lost"}
     if certificate.lower == certificate.upper:
         claim = f"score = {certificate.lower}"
     elif certificate.upper >= certificate.game.max_score:
@@ -88,7 +87,7 @@ def statement(certificate: Certificate) -> str:
         claim = f"{certificate.lower} <= score <= {certificate.upper}"
     position = games.position_to_text(certificate.game, certificate.root, certificate.x_to_move)
     side = "X" if certificate.x_to_move else "O"
-    return f"{certificate.game_name}, {position}: {claim} for {side} to move ({rule[certificate.scoring]})"
+    return f"{certificate.game_name}, {position}: {claim} for {side} to move ({certificate.game.rule})"
 
 
 def _in_words(result: dict[str, Any], drawing: str | None) -> str:

@@ -5,9 +5,11 @@ A position is the pair (own, opponent) of the stones of the side to move and of 
 """
 
 import re
-from typing import Protocol
+from typing import Protocol, Self
 
 Position = tuple[int, int]
+Symmetry = list[int]
+"""Square `s` goes to `symmetry[s]`."""
 
 
 class Game(Protocol):
@@ -17,6 +19,14 @@ class Game(Protocol):
     rows: int
     min_score: int
     max_score: int
+    rule: str
+    """What a score counts, in words."""
+    symmetries: list[Symmetry]
+    """Of the rules, the identity among them."""
+
+    @classmethod
+    def parse(cls, name: str, scoring: str) -> Self | None:
+        """The game of a name; None for that of another game, ValueError for wrong parameters and for a scoring of others."""
 
     def bounds_at_sight(self, position: Position) -> tuple[int, int]:
         """(low, high) with low <= score <= high, from the board alone; low == high wherever the game is over."""
@@ -31,22 +41,6 @@ class Game(Protocol):
         """Why no game can reach the position, as far as the rules below rely on it; None where they do not mind."""
 
 
-def game(name: str, scoring: str) -> Game:
-    """The game of a name as written in a certificate. Raises ValueError for what is no game or no scoring of it."""
-    if match := re.fullmatch(r"othello([468])", name):
-        if scoring not in ("empties", "discs"):
-            raise ValueError(f"scoring '{scoring}' of {name}: allowed are empties, discs")
-        return Othello(int(match[1]), scoring)
-    if match := re.fullmatch(r"mnk:([1-9]\d?),([1-9]\d?),([1-9]\d?)", name, re.ASCII):
-        columns, rows, in_a_row = map(int, match.groups())
-        if max(columns, rows, in_a_row) > 19:
-            raise ValueError(f"game '{name}': m, n and k may be 1 to 19")
-        if scoring != "line":
-            raise ValueError(f"scoring '{scoring}' of {name}: allowed is line")
-        return Mnk(columns, rows, in_a_row)
-    raise ValueError(f"unknown game '{name}': allowed are othello4, othello6, othello8, mnk:M,N,K")
-
-
 class Othello:
     """Othello on size x size squares. The score is the difference in discs; with `scoring` "empties" the squares left
     empty at the end count for the winner."""
@@ -56,8 +50,19 @@ class Othello:
         self.max_score = size * size
         self.min_score = -self.max_score
         self.scoring = scoring
+        self.rule = "discs, empties to the winner" if scoring == "empties" else "discs only"
+        self.symmetries = all_symmetries(size, size)
         self.board = (1 << size * size) - 1
         self.rays = [self._rays_from(square) for square in range(size * size)]
+
+    @classmethod
+    def parse(cls, name: str, scoring: str) -> Self | None:
+        match = re.fullmatch(r"othello([468])", name)
+        if not match:
+            return None
+        if scoring not in ("empties", "discs"):
+            raise ValueError(f"scoring '{scoring}' of {name}: allowed are empties, discs")
+        return cls(int(match[1]), scoring)
 
     def _rays_from(self, square: int) -> list[list[int]]:
         """For each of the eight directions, the single-square masks met on the way to the edge."""
@@ -116,11 +121,13 @@ class Mnk:
 
     min_score = -1
     max_score = 1
+    rule = "1 won, 0 drawn, -1 lost"
 
     def __init__(self, columns: int, rows: int, in_a_row: int) -> None:
         self.columns = columns
         self.rows = rows
         self.in_a_row = in_a_row
+        self.symmetries = all_symmetries(columns, rows)
         self.lines = [
             sum(1 << (row + i * down) * columns + column + i * right for i in range(in_a_row))
             for row in range(rows)
@@ -129,6 +136,18 @@ class Mnk:
             if row + (in_a_row - 1) * down < rows and 0 <= column + (in_a_row - 1) * right < columns
         ]
         self.lines = list(dict.fromkeys(self.lines))
+
+    @classmethod
+    def parse(cls, name: str, scoring: str) -> Self | None:
+        match = re.fullmatch(r"mnk:([1-9]\d?),([1-9]\d?),([1-9]\d?)", name, re.ASCII)
+        if not match:
+            return None
+        columns, rows, in_a_row = map(int, match.groups())
+        if max(columns, rows, in_a_row) > 19:
+            raise ValueError(f"game '{name}': m, n and k may be 1 to 19")
+        if scoring != "line":
+            raise ValueError(f"scoring '{scoring}' of {name}: allowed is line")
+        return cls(columns, rows, in_a_row)
 
     def legal(self, position: Position) -> list[int]:
         board = (1 << self.columns * self.rows) - 1
@@ -174,9 +193,8 @@ def squares_of(stones: int) -> list[int]:
     return squares
 
 
-def symmetries(game: Game) -> list[list[int]]:
-    """The symmetries of the board, each a list: square `s` goes to `symmetry[s]`. 8 on square boards, 4 on others."""
-    columns, rows = game.columns, game.rows
+def all_symmetries(columns: int, rows: int) -> list[Symmetry]:
+    """Those of the board, for rules that know no direction: 8 on square boards, 4 on others."""
     images = []
     for transpose in (False, True) if columns == rows else (False,):
         for flip_rows in (False, True):
@@ -189,6 +207,18 @@ def symmetries(game: Game) -> list[list[int]]:
                     image.append(column * columns + row if transpose else row * columns + column)
                 images.append(image)
     return images
+
+
+GAMES: tuple[type[Game], ...] = (Othello, Mnk)
+NAMES = "othello4, othello6, othello8, mnk:M,N,K"
+
+
+def game(name: str, scoring: str) -> Game:
+    """The game of a name as written in a certificate. Raises ValueError for what is no game or no scoring of it."""
+    for kind in GAMES:
+        if made := kind.parse(name, scoring):
+            return made
+    raise ValueError(f"unknown game '{name}': allowed are {NAMES}")
 
 
 def position_to_text(game: Game, position: Position, x_to_move: bool) -> str:
