@@ -43,7 +43,7 @@ def canonical_name(name: str) -> str:
 def game(name: str, scoring: str = "empties") -> Game:
     """The game of that name, such as `othello6`, `tictactoe` or `mnk:7,7,5`; ValueError names the nearest known one.
 
-    `scoring`: for Othello, "empties" (the winner takes the empty squares) or "discs"."""
+    `scoring`: for Othello, "empties" (the winner takes the empty squares) or "discs"; other games have one of their own."""
     return _game(canonical_name(name), scoring)
 
 
@@ -52,11 +52,12 @@ def _game(name: str, scoring: str) -> Game:
     try:
         engine = native.engine(name, scoring)
     except ValueError as error:
-        if scoring not in ("empties", "discs") or not str(error).startswith("unknown game"):
+        if not str(error).startswith("unknown game"):
             raise
         hint = nearest(name, [*OTHELLO_NAMES, *SHORT_NAMES, "mnk:M,N,K"])
         raise ValueError(f"unknown game '{name}'; {hint}; `rlscout games` lists them") from None
-    return Game(engine)
+    own = engine.name, engine.scoring
+    return Game(engine) if (name, scoring) == own else _game(*own)
 
 
 class Game:

@@ -107,7 +107,7 @@ def test_equal_games_have_one_name_and_one_scoring() -> None:
     assert len({empties, discs, game("othello4", "empties")}) == 2
     assert len({empties.start, discs.start, game("othello4").start}) == 2
     assert game("tictactoe") is game(" mnk:3,3,3")
-    assert game("mnk:3,3,3", "discs") == game("tictactoe"), "it has no scorings to choose from"
+    assert game("mnk:3,3,3", "line") is game("tictactoe"), "its own scoring is the default"
     assert [repr(empties), repr(discs)] == ["rlscout.game('othello4')", "rlscout.game('othello4', 'discs')"]
     assert repr(empties.start) == "<othello4 -----OX--XO----- X>"
     assert repr(discs.start) == "<othello4 discs -----OX--XO----- X>"
