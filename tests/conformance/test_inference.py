@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from rlscout import inference
 from rlscout.config import NetworkConfig
 from rlscout.games import game
-from rlscout.inference import BACKENDS, NEEDS_CUDA, best_moves, make_evaluator
+from rlscout.inference import BACKENDS, NEEDS_CUDA, Evaluator, best_moves, make_evaluator
 from rlscout.inference.calibration import random_positions
 from rlscout.inference.hashed import HashedEvaluator
 from rlscout.network import F32, U64, Header, Network, bits, folded, planes
@@ -154,6 +155,32 @@ def test_contract_of_the_heads(backend: str) -> None:
     assert (policy[np.arange(39), moves[:-1]] == policy[:-1].max(axis=1)).all()
 
 
+def check_what_is_refused(evaluator: Evaluator, header: Header) -> None:
+    """Boards of another type or size, and a single one."""
+    positions, legal = canaries(header, 4)
+    w = legal.shape[1]
+    wider = np.zeros((4, 3 * w), np.uint64)
+    good = f"allowed are positions uint64[B, {2 * w}] and legal moves uint64[B, {w}]"
+    for given, moves, named in [
+        (positions.astype(np.int64), legal, f"positions int64[4, {2 * w}]"),
+        (positions.astype(np.float64), legal.astype(np.float64), f"legal moves float64[4, {w}]"),
+        (positions.astype(np.int64), legal.astype(np.int64), f"legal moves int64[4, {w}]"),
+        (positions[0], legal[0], f"positions uint64[{2 * w}], legal moves uint64[{w}]"),
+        (positions[:3], legal, f"positions uint64[3, {2 * w}]"),
+        (positions, wider, f"legal moves uint64[4, {3 * w}]"),
+        (np.concatenate([positions, positions], 1), np.concatenate([legal, legal], 1), f"positions uint64[4, {4 * w}]"),
+        (positions.tolist(), legal, "positions list"),
+    ]:
+        with pytest.raises(ValueError, match=f"{re.escape(named)}.*{re.escape(good)}"):
+            evaluator.evaluate(given, moves)
+
+
+@pytest.mark.parametrize("backend", ALL_BACKENDS)
+@pytest.mark.parametrize("header", [HEADERS[0], HEADERS[3]], ids=[NAMES[0], NAMES[3]])
+def test_boards_that_are_none_are_refused(backend: str, header: Header) -> None:
+    check_what_is_refused(make_evaluator(backend, network(header), "cpu"), header)
+
+
 @pytest.mark.parametrize("backend", NETWORK_BACKENDS)
 def test_a_value_never_passes_one_by_a_rounding_of_the_runtime(backend: str) -> None:
     header = HEADERS[0]
@@ -214,6 +241,7 @@ def test_cuda_answers_as_the_network(header: Header, kernel: str) -> None:
         assert (policy[bits(legal[:size], header.squares) == 0] == 0).all()
         assert (np.abs(value) <= 1).all()
     assert evaluator.busy_seconds > 0
+    check_what_is_refused(evaluator, header)
 
 
 def test_folding_changes_no_answer() -> None:

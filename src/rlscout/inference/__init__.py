@@ -38,7 +38,23 @@ class Evaluator(Protocol):
     """A network on a device. Not safe to call from two threads at once."""
 
     def evaluate(self, positions: U64, legal: U64) -> Heads:
-        """Packed positions [B, 2W] and their legal moves [B, W]; B may be 0 and may change from call to call."""
+        """Packed positions [B, 2W] and their legal moves [B, W]; B may be 0 and may change from call to call. ValueError where an
+        array has another type or shape."""
+
+
+def check_boards(positions: U64, legal: U64, squares: int) -> None:
+    """For evaluators of a board of so many squares: ValueError where what they are given are no boards of its size."""
+    words, boards = (squares + 63) // 64, (positions, legal)
+    arrays = all(isinstance(part, np.ndarray) and part.dtype == np.uint64 for part in boards)
+    if arrays and legal.shape[1:] == (words,) and positions.shape == (len(legal), 2 * words):
+        return
+    given = [
+        f"{part.dtype}{list(part.shape)}" if isinstance(part, np.ndarray) else type(part).__name__ for part in boards
+    ]
+    raise ValueError(
+        f"positions {given[0]}, legal moves {given[1]}: with {squares} squares, allowed are positions uint64[B, {2 * words}] and legal "
+        f"moves uint64[B, {words}]"
+    )
 
 
 class Answer(Protocol):
@@ -82,6 +98,7 @@ class StagedEvaluator(ABC):
         return heads_of(*self.run(x), legal)
 
     def planes(self, positions: U64, legal: U64) -> F32:
+        check_boards(positions, legal, self._rows * self._columns)
         return planes(positions, legal, self._rows, self._columns)
 
     @abstractmethod

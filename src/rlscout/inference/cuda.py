@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rlscout.inference import Heads, QueuedEvaluator
+from rlscout.inference import Heads, QueuedEvaluator, check_boards
 from rlscout.inference.fused import Fused, Weights, fused, source
 from rlscout.inference.torch import unpacked
 from rlscout.network import PLANES, U64, Network, convolutions, folded
@@ -109,6 +109,7 @@ class CudaEvaluator(QueuedEvaluator):
 
     @torch.inference_mode()
     def submit(self, positions: U64, legal: U64) -> CudaAnswer:
+        check_boards(positions, legal, self._squares)
         events = self._events.pop() if self._events else (_event(), _event())
         with torch.cuda.stream(next(self._streams)):
             events[0].record()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rlscout.inference import Heads
+from rlscout.inference import Heads, check_boards
 from rlscout.network import U64, bits
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -28,6 +28,7 @@ class HashedEvaluator:
         self._seed = np.uint64(seed)
 
     def evaluate(self, positions: U64, legal: U64) -> Heads:
+        check_boards(positions, legal, self._squares)
         state = np.full(len(positions), self._seed, dtype=np.uint64)
         for word in positions.T:
             state = _mix((state ^ word) + _GOLDEN)

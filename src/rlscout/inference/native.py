@@ -4,7 +4,7 @@ Its answers are the same to the last bit for every batch, any number of threads,
 
 from __future__ import annotations
 
-from rlscout.inference import Heads
+from rlscout.inference import Heads, check_boards
 from rlscout.inference.quantised import quantised
 from rlscout.native import Tower, instruction_sets
 from rlscout.network import U64, Network
@@ -25,7 +25,9 @@ class NativeEvaluator:
         if device not in ("auto", "cpu"):
             raise ValueError(f"backend 'native' runs on the CPU, not on '{device}'; allowed are auto, cpu")
         header, tensors = network.header, quantised(network, calibration)
+        self._squares = header.squares
         self._tower = Tower(header.rows, header.columns, tensors, threads, instructions or instruction_sets()[0])
 
     def evaluate(self, positions: U64, legal: U64) -> Heads:
+        check_boards(positions, legal, self._squares)
         return Heads(*self._tower.evaluate(positions, legal))

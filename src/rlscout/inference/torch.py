@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlscout.inference import Heads, heads_of
+from rlscout.inference import Heads, check_boards, heads_of
 from rlscout.network import PLANES, U64, Network, folded
 from rlscout.tower import tower_of
 
@@ -48,6 +48,7 @@ class TorchEvaluator:
 
     @torch.inference_mode()
     def evaluate(self, positions: U64, legal: U64) -> Heads:
+        check_boards(positions, legal, self._board[0] * self._board[1])
         logits, value = self._tower(self._planes(positions, legal))
         heads = torch.cat([logits, value[:, None]], dim=1).cpu().numpy()
         return heads_of(heads[:, :-1], heads[:, -1], legal)
