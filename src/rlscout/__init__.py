@@ -4,7 +4,7 @@
 
     start = rlscout.game("othello6").start
     rlscout.solve(start.play("e4c5"))
-    rlscout.search(start, simulations=800, network=rlscout.load_network("best.safetensors"))
+    rlscout.search(start, simulations=800, network=rlscout.load_network("best", data="data/othello6"))
 
 Nothing heavy is loaded before it is used.
 """
@@ -14,9 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rlscout.analysis import Analysis, search
     from rlscout.games import Game, GameRecord, Position, game
-    from rlscout.network import Network, load_network
+    from rlscout.models import load_network
+    from rlscout.network import Network
     from rlscout.solving import Limits, Solution, SolveOptions, solve
     from rlscout.storage import SampleBatch, open_store
 
@@ -33,7 +36,7 @@ _HOMES = {
     "Solution": "solving",
     "SolveOptions": "solving",
     "game": "games",
-    "load_network": "network",
+    "load_network": "models",
     "open_store": "storage",
     "search": "analysis",
     "solve": "solving",
@@ -58,16 +61,14 @@ __all__ = [  # noqa: RUF022 -- in the order of the tour
 ]
 
 
-def samples(data: str, after_id: int = 0, limit: int | None = None) -> SampleBatch:
+def samples(data: str | Path, after_id: int = 0, limit: int | None = None) -> SampleBatch:
     """All samples of a run as NumPy arrays, oldest first: of a folder (`data/othello6`) or a server (`tcp://...`).
 
     `after_id`: those after the sample of that number only; `limit`: so many at most. `last_id` of the answer goes on from there.
     ValueError where there is no run."""
-    from pathlib import Path
+    from rlscout.storage import open_run, read_all
 
-    from rlscout.storage import open_run, open_store, read_all
-
-    with open_store(data) if "://" in data else open_run(Path(data)) as store:
+    with open_run(data) as store:
         return read_all(store, after_id, limit)
 
 

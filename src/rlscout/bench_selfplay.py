@@ -39,7 +39,7 @@ from rlscout.inference import (
     heads_of,
     make_evaluator,
 )
-from rlscout.network import F16, F32, U64, Header, Network, load_network
+from rlscout.network import F16, F32, U64, Header, Network, read_network
 
 if TYPE_CHECKING:
     from rlscout._native import BatchedSearch, FinishedGames, SearchOptions
@@ -356,7 +356,7 @@ def _network(name: str, played: Game) -> Network:
         return random_network(Header(played.name, played.rows, played.columns, architecture))
     if not Path(name).is_file():
         raise ValueError(f"network '{name}': rollout, fake, BLOCKSxCHANNELS (random weights) and files are allowed")
-    return load_network(Path(name), played.name)
+    return read_network(Path(name), played.name)
 
 
 def _options(asked: Asked, games: int, index: int) -> SearchOptions:

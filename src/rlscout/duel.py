@@ -17,7 +17,7 @@ from rlscout.config import Config, DuelConfig, device_of
 from rlscout.feed import Feed
 from rlscout.games import Game, GameRecord, game
 from rlscout.inference import Evaluator, make_evaluator
-from rlscout.network import load_network
+from rlscout.network import read_network
 from rlscout.process import patiently
 from rlscout.sprt import Sprt, Tally
 from rlscout.storage import Duel, DuelGame, Store
@@ -124,7 +124,7 @@ def _evaluator(config: Config, store: Store, played: Game, model: int, player: i
     if model == 0:
         return None
     search = config.search
-    network = load_network(store.weights(model), played.name)
+    network = read_network(store.weights(model), played.name)
     return make_evaluator(search.backend, network, device_of(search.device, player), search.network_threads)
 
 

@@ -1,6 +1,7 @@
-"""A network as a file that other programs run: ONNX, ONNX in 8 bits, TorchScript, Core ML.
+"""A network as a file: as this package keeps it (safetensors), or as other programs run it: ONNX, ONNX in 8 bits, TorchScript,
+Core ML.
 
-Each takes planes [batch, 3, rows, columns] (own stones, opponent's stones, legal moves, as 0 and 1) and gives `policy`, the
+Each of the others takes planes [batch, 3, rows, columns] (own stones, opponent's stones, legal moves, as 0 and 1) and gives `policy`, the
 logits of all squares [batch, S], and `value` for the side to move, [batch, 1]. Batch norm is folded.
 """
 
@@ -63,10 +64,21 @@ def _coreml(network: Network, out: Path, calibration: U64 | None) -> None:
     converted(network).save(str(out))
 
 
+def _safetensors(network: Network, out: Path, calibration: U64 | None) -> None:
+    write_whole(out, network.to_bytes())
+
+
 FORMATS: dict[str, Callable[[Network, Path, U64 | None], None]] = {
     "onnx": _onnx,
     "onnx-int8": _onnx_int8,
     "torchscript": _torchscript,
     "coreml": _coreml,
+    "safetensors": _safetensors,
 }
-SUFFIXES = {"onnx": ".onnx", "onnx-int8": ".int8.onnx", "torchscript": ".pt", "coreml": ".mlpackage"}
+SUFFIXES = {
+    "onnx": ".onnx",
+    "onnx-int8": ".int8.onnx",
+    "torchscript": ".pt",
+    "coreml": ".mlpackage",
+    "safetensors": ".safetensors",
+}

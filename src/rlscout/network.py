@@ -58,12 +58,16 @@ class Header:
         return self.rows * self.columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """Weights by name, each float32, with the shapes of `shapes(header)`."""
+    """Weights by name, each float32, with the shapes of `shapes(header)`. Equal to itself alone."""
 
     header: Header
     weights: Mapping[str, F32]
+
+    def __repr__(self) -> str:
+        h = self.header
+        return f"<network of {h.game}: {h.architecture.blocks} blocks of {h.architecture.channels} channels, step {h.step}>"
 
     def to_bytes(self) -> bytes:
         """A safetensors file whose metadata holds the header as JSON."""
@@ -72,8 +76,8 @@ class Network:
         return safetensors.numpy.save(tensors, metadata={"rlscout": json.dumps(header, sort_keys=True)})
 
 
-def load_network(data: bytes | str | Path, game: str | None = None) -> Network:
-    """The network in a file (bytes, or a path). With `game`, a network of another game is refused.
+def read_network(data: bytes | str | Path, game: str | None = None) -> Network:
+    """The network in a file (bytes, or a path). With `game`, by any of its names, a network of another game is refused.
 
     ValueError says what is wrong where the bytes are not a whole, finite network of the architecture in its header."""
     where = "these bytes" if isinstance(data, bytes) else str(data)
@@ -83,7 +87,7 @@ def load_network(data: bytes | str | Path, game: str | None = None) -> Network:
         header = _read_header(content)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{where}: not a network file ({error})") from None
-    if game is not None and header.game != game:
+    if game is not None and header.game != named_game(game).name:
         raise ValueError(f"{where}: this network plays {header.game}, not {game}")
     wanted = shapes(header)
     if set(weights) != set(wanted):
@@ -121,7 +125,7 @@ def _read_header(content: bytes) -> Header:
         raise ValueError(
             f"{header.columns}x{header.rows} squares, but {header.game} has {played.columns}x{played.rows}"
         )
-    return header
+    return replace(header, game=played.name)
 
 
 def convolutions(architecture: NetworkConfig) -> list[str]:

@@ -23,7 +23,7 @@ from rlscout.config import Config, device_of
 from rlscout.feed import Feed
 from rlscout.games import Game, game
 from rlscout.inference import Evaluator, QueuedEvaluator, check_backend, make_evaluator
-from rlscout.network import load_network
+from rlscout.network import read_network
 from rlscout.process import Every, patiently
 from rlscout.storage import GameSamples, Metric, Store
 
@@ -373,7 +373,7 @@ class StoreWatch:
         if weights is None:
             return
         search, settings = self.config.search, self.config.selfplay
-        network = load_network(weights, self.game)
+        network = read_network(weights, self.game)
         batch = min(settings.batch, max(1, settings.games // settings.searches))
         evaluator = make_evaluator(
             search.backend, network, self.device, search.network_threads, batch=batch, reduced=True

@@ -55,7 +55,7 @@ class SolveOptions:
     patterns: Path | None = None  # file of a pattern table to take instead of the one that comes with the package
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """What is proven of a position: lower <= score <= upper for the side to move, whatever the status."""
 

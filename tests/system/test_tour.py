@@ -7,6 +7,8 @@ import re
 import threading
 from pathlib import Path
 
+from networks import random_network
+
 from rlscout.config import load
 from rlscout.selfplay import selfplay
 from rlscout.storage import open_store
@@ -19,6 +21,7 @@ def test_the_tour(tmp_path: Path) -> None:
         config = load("tictactoe-tiny", environment={})
         with open_store(tmp_path, "mnk:3,3,3") as store:
             selfplay(config, store, "0", threading.Event(), total_games=8)
+            store.set_evaluation(store.add_model("a", random_network("tictactoe").to_bytes(), 0, 0, {}), "+")
         return str(tmp_path)
 
     blocks = re.findall(r"```python\n(.*?)```", TOUR.read_text(), re.DOTALL)

@@ -15,6 +15,7 @@ from rlscout.config import load as load_config
 from rlscout.export import export, load
 from rlscout.games import game
 from rlscout.inference.calibration import random_positions
+from rlscout.models import load_network
 from rlscout.network import F32, Network, planes
 from rlscout.storage import open_store
 
@@ -119,3 +120,9 @@ def test_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     other = tmp_path / "n.safetensors"
     other.write_bytes(NETWORK.to_bytes())
     assert load(str(other), None)[0].header == NETWORK.header
+
+
+def test_safetensors_is_what_a_network_is_read_from(tmp_path: Path) -> None:
+    written, place = random_network("tictactoe"), tmp_path / "n.safetensors"
+    export(written, "safetensors", place)
+    assert load_network(place, "tictactoe").to_bytes() == written.to_bytes()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from networks import flat_network
 
+import rlscout
 from rlscout.cli import execute
 from rlscout.models import named, named_if_any
 from rlscout.storage import open_store
@@ -33,6 +34,37 @@ def test_best_a_number_and_a_file(run: Path, tmp_path: Path) -> None:
         found = named_if_any("best", store, "othello4")
         assert found is not None and found.number == 1
         assert named_if_any("none", store, "othello4") is None
+
+
+def test_from_python(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "n.safetensors"
+    file.write_bytes(OTHELLO4)
+    for name in (str(file), file, OTHELLO4):
+        assert rlscout.load_network(name, "othello4").header.game == "othello4"
+    steps = {"best": 5, "1": 5, "2": 6, 2: 6}
+    with open_store(run) as store:
+        for name, step in steps.items():
+            kept = store.models()[2 if step == 6 else 1]
+            assert kept.step == step
+            for data in (run, str(run)):
+                assert rlscout.load_network(name, data=data).to_bytes() == store.weights(kept.id)
+    with pytest.raises(ValueError, match="model best: of which run\\? .* \\(from Python, data=DIR\\)"):
+        rlscout.load_network("best")
+    with pytest.raises(ValueError, match="model 3: no such network in .*; allowed are its networks: 1, 2"):
+        rlscout.load_network(3, data=run)
+    with pytest.raises(ValueError, match="holds a run of othello4, not of tictactoe"):
+        rlscout.load_network("best", "tictactoe", data=run)
+    with pytest.raises(ValueError, match="this network plays othello4, not tictactoe"):
+        rlscout.load_network(file, "tictactoe")
+    with pytest.raises(ValueError, match="no run in nowhere"):
+        rlscout.load_network("best", data="nowhere")
+    assert len(rlscout.samples(run).ids) == len(rlscout.samples(str(run)).ids) == 0
+
+
+def test_a_run_is_known_by_all_names_of_its_game(tmp_path: Path) -> None:
+    with open_store(tmp_path, "mnk:3,3,3") as store:
+        store.set_evaluation(store.add_model("a", flat_network("tictactoe"), 0, 5, {}), "+")
+        assert named("best", store, "tictactoe").network.header.game == "mnk:3,3,3"
 
 
 @pytest.mark.parametrize(

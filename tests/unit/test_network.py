@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rlscout.config import NetworkConfig
-from rlscout.network import Header, Network, bits, folded, load_network, planes, shapes
+from rlscout.network import Header, Network, bits, folded, planes, read_network, shapes
 
 SMALL = NetworkConfig(blocks=2, channels=8, policy_channels=3, value_channels=2, value_hidden=16)
 HEADER = Header("othello6", 6, 6, SMALL, step=70, parent=3, version="1.0+abc")
@@ -26,27 +26,42 @@ def test_a_file_reads_back(batch_norm: bool, tmp_path) -> None:
     header = replace(HEADER, architecture=replace(SMALL, batch_norm=batch_norm))
     written = network(header)
     (tmp_path / "a.safetensors").write_bytes(written.to_bytes())
-    for read in (load_network(written.to_bytes(), "othello6"), load_network(tmp_path / "a.safetensors")):
+    for read in (read_network(written.to_bytes(), "othello6"), read_network(tmp_path / "a.safetensors")):
         assert read.header == header
         assert {n: w.tolist() for n, w in read.weights.items()} == {n: w.tolist() for n, w in written.weights.items()}
 
 
 def test_a_network_for_another_game_is_refused() -> None:
     with pytest.raises(ValueError, match="this network plays othello6, not mnk:3,3,3"):
-        load_network(network().to_bytes(), "mnk:3,3,3")
+        read_network(network().to_bytes(), "mnk:3,3,3")
+
+
+@pytest.mark.parametrize("written", ["tictactoe", "mnk:3,3,3"])
+@pytest.mark.parametrize("asked", ["tictactoe", "mnk:3,3,3", " mnk:3,3,3", None])
+def test_a_game_is_known_by_all_its_names(written: str, asked: str | None) -> None:
+    made = network(Header(written, 3, 3, SMALL))
+    read = read_network(made.to_bytes(), asked)
+    assert read.header.game == "mnk:3,3,3", "as searches and stores call it"
+
+
+def test_a_network_is_equal_to_itself_and_told_in_a_line() -> None:
+    one = network()
+    assert one == one and one != network()
+    assert len({one, one, network()}) == 2
+    assert repr(one) == "<network of othello6: 2 blocks of 8 channels, step 70>"
 
 
 def test_what_is_no_network_is_refused(tmp_path) -> None:
     whole = network().to_bytes()
     for bad in (b"", b"PK\x03\x04 a pickle", whole[:-4], whole[:100], struct.pack("<Q", 2**62) + whole[8:], bytes(200)):
         with pytest.raises(ValueError, match="not a network file"):
-            load_network(bad)
+            read_network(bad)
     odd = whole.replace(b"rlscout network 1", b"rlscout network 9")
     with pytest.raises(ValueError, match="reads format 'rlscout network 1'"):
-        load_network(odd)
+        read_network(odd)
     (tmp_path / "text").write_text("hello")
     with pytest.raises(ValueError, match="text: not a network file"):
-        load_network(tmp_path / "text")
+        read_network(tmp_path / "text")
 
 
 @pytest.mark.parametrize(
@@ -72,14 +87,14 @@ def test_a_header_that_does_not_fit_is_refused(old: bytes, new: bytes, message: 
     changed = content.replace(old, new)
     length = struct.unpack("<Q", content[:8])[0] + len(new) - len(old)
     with pytest.raises(ValueError, match=message):
-        load_network(struct.pack("<Q", length) + changed[8:])
+        read_network(struct.pack("<Q", length) + changed[8:])
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:
     bad = network()
     bad.weights["value.bias"][0] = np.nan
     with pytest.raises(ValueError, match=r"tensor value\.bias holds numbers that are not finite"):
-        load_network(bad.to_bytes())
+        read_network(bad.to_bytes())
 
 
 def test_folding_removes_batch_norm() -> None:

@@ -17,7 +17,7 @@ import torch
 from rlscout import native
 from rlscout.config import Config, NetworkConfig
 from rlscout.learner import Batch, Learner, state_bytes
-from rlscout.network import Header, bits, load_network, planes
+from rlscout.network import Header, bits, planes, read_network
 from rlscout.ranks import together
 from rlscout.storage import GameSamples, Metric, SampleBatch, open_store
 from rlscout.train import Feeder, ReplayWindow, train
@@ -187,7 +187,7 @@ def test_a_tiny_run_learns_publishes_and_resumes(tmp_path: Path) -> None:
         assert train(config(), store, engine, threading.Event(), steps=25) == 25
         first = store.models()[-1]
         assert (first.parent, first.evaluation) == (0, None)
-        assert load_network(store.weights(first.id), engine.name).header.step == first.step
+        assert read_network(store.weights(first.id), engine.name).header.step == first.step
         counted = store.sample_counts().last_id
         state = store.load_training()
         assert state is not None and (state.step, state.last_sample_id) == (25, counted)
@@ -201,7 +201,7 @@ def test_a_tiny_run_learns_publishes_and_resumes(tmp_path: Path) -> None:
         losses = [metric.value for metric in store.read_metrics("policy_loss")]
         assert all(np.isfinite(losses))
 
-        network = load_network(store.weights(second.id), engine.name)
+        network = read_network(store.weights(second.id), engine.name)
         position = engine.from_text("XX-OO---- X")[0][None]
         from rlscout.inference import best_moves, make_evaluator
 

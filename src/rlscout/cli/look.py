@@ -171,7 +171,7 @@ def export(
     /,
     *,
     to: Annotated[
-        Literal["onnx", "onnx-int8", "torchscript", "coreml"], Parameter(help="Format of the file.")
+        Literal["onnx", "onnx-int8", "torchscript", "coreml", "safetensors"], Parameter(help="Format of the file.")
     ] = "onnx",
     data: Annotated[Path | None, Parameter(help="Folder of a run; its samples calibrate 8 bits.")] = None,
     out: Annotated[Path | None, Parameter(help="Default: the game and the suffix of the format, here.")] = None,
@@ -179,6 +179,7 @@ def export(
     """Write a network as a file that other programs run: planes [batch, 3, rows, columns] in, policy logits and value out.
 
     onnx-int8 is quantised after training, calibrated on stored samples of the run, or on random games without one.
+    safetensors is what rlscout itself reads: --model FILE, and from Python rlscout.load_network(FILE).
 
     Try:
       rlscout export best --data data/othello6 --to onnx-int8 --out othello6.onnx

@@ -297,11 +297,12 @@ def holds_run(folder: Path) -> bool:
     return (folder / DATABASE).is_file()
 
 
-def open_run(folder: Path, game: str | None = None) -> Store:
-    """Opens the database of the run in a folder of this machine. ValueError where there is none, or one of another game."""
-    if not holds_run(folder):
-        raise ValueError(f"no run in {folder}: `rlscout run` makes one, --data names its folder")
-    return open_store(folder, game)
+def open_run(where: str | Path, game: str | None = None) -> Store:
+    """Opens the database of the run in a folder of this machine, or connects to a server (`tcp://...`). ValueError where there is no
+    run, or one of another game."""
+    if "://" not in str(where) and not holds_run(Path(where)):
+        raise ValueError(f"no run in {where}: `rlscout run` makes one, --data names its folder")
+    return open_store(where, game)
 
 
 def open_store(
