@@ -24,6 +24,10 @@ enum class Phase : std::uint8_t {
   kOver,  // score() is defined
 };
 
+// Besides what the concept asks for, a game may have:
+//   std::pair<int, int> bounds_at_sight(position): what the rules show of a score, equal to section 3 of docs/certificate.md,
+//     by which the checkers go. Without it only finished games are settled at sight.
+//   std::string certificate_name(): its name in certificates, where name() says more than the rules.
 template <class G>
 concept Game = std::is_trivially_copyable_v<typename G::Position> && std::totally_ordered<typename G::Position> &&
                requires(const G& game, const typename G::Position& position, Move move, int symmetry,

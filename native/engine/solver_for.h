@@ -176,7 +176,8 @@ class SolverFor : public Solver {
     const WithoutHints ordered_as_it_is(search_);
     const Verdict verdict = walk_->walk(position, bounds, budget);
     if (verdict == Verdict::kProved) {
-      file.commit(certificate_file(info_.name, info_.scoring, text, bounds, leaf_empties, walk_->witnesses()));
+      file.commit(
+          certificate_file(certificate_name(game_), info_.scoring, text, bounds, leaf_empties, walk_->witnesses()));
       proven_.lower = bounds.lower, proven_.upper = bounds.upper;
     }
     file.discard();

@@ -40,11 +40,18 @@ struct Witnesses {
   }
 };
 
-// The whole file. `position` is the root as text; the name of a game may carry a variant of its start after a colon
-// ("othello6:parallel"), which the certificate has no use for.
+// The name of a game in a certificate, which has no use for a variant of its start ("othello6:parallel").
+template <Game G>
+std::string certificate_name(const G& game) {
+  if constexpr (requires { game.certificate_name(); })
+    return game.certificate_name();
+  else
+    return game.name();
+}
+
+// The whole file. `position` is the root as text.
 inline std::string certificate_file(std::string_view game, std::string_view scoring, std::string_view position,
                                     Bounds bounds, int leaf_empties, const Witnesses& proof) {
-  if (game.starts_with("othello")) game = game.substr(0, game.find(':'));
   std::string file = "rlscout certificate 1\n";
   const auto line = [&](std::string_view name, std::string_view value) {
     file.append(name).append(" ").append(value).append("\n");

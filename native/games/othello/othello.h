@@ -71,7 +71,8 @@ class Othello {
   explicit constexpr Othello(Scoring scoring = Scoring::kEmptiesToWinner, bool parallel = false)
       : scoring_(scoring), parallel_(parallel) {}
 
-  std::string name() const { return "othello" + std::to_string(N) + (parallel_ ? ":parallel" : ""); }
+  std::string name() const { return certificate_name() + (parallel_ ? ":parallel" : ""); }
+  static std::string certificate_name() { return "othello" + std::to_string(N); }  // the rules, whatever the start
   Scoring scoring() const { return scoring_; }
   static constexpr int columns() { return N; }
   static constexpr int rows() { return N; }

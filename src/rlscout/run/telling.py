@@ -11,6 +11,12 @@ from rlscout.config import Config
 from rlscout.games import Game, Position
 from rlscout.process import LOG_FILE
 
+SCORINGS = {
+    "empties": "the winner takes the empty squares",
+    "discs": "discs only",
+    "line": "1 is a win, 0 a draw",
+}
+
 
 def how_to_go_on(config: Config, learning_seconds: float) -> str:
     more = max(2 * config.minutes, math.ceil(learning_seconds / 60.0) + 1)
@@ -23,7 +29,7 @@ def tell(result: dict[str, Any], folder: Path, played: Game) -> str:
     who = position.to_move
     lines = [position.show(), ""]
     if result["proven"]:
-        lines.append(f"Score {result['score']:+d} for {who}, proven ({played.name}, {_scoring(played)}).")
+        lines.append(f"Score {result['score']:+d} for {who}, proven ({played.name}, {SCORINGS.get(played.scoring, played.scoring)}).")
     else:
         lines.append(f"Score between {result['lower']:+d} and {result['upper']:+d} for {who}: a limit was met.")
     moves = played.parse_moves(" ".join(result["principal_variation"]))
@@ -37,12 +43,6 @@ def tell(result: dict[str, Any], folder: Path, played: Game) -> str:
         f"Report: {folder / 'report.html'}; log: {folder / LOG_FILE}",
     ]
     return "\n".join(lines)
-
-
-def _scoring(played: Game) -> str:
-    if not played.name.startswith("othello"):
-        return "1 is a win, 0 a draw"
-    return "the winner takes the empty squares" if played.scoring == "empties" else "discs only"
 
 
 def boards(start: Position, moves: list[int], across: int = 6) -> str:
