@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from boards import ENGINES, IDS
+from numpy.typing import NDArray
 from playouts import board_of, choices, packed_of, step
 from reference_rules import Mnk, rules, swapped
 
@@ -26,6 +27,15 @@ def test_random_games_are_the_same(engine: native.Engine) -> None:
             move = int(random.choice(legal))
             position, board = step(engine, position, move), reference.play(board, move)
         assert engine.score(position[None])[0] == reference.score(board)
+        assert other_side_scores(engine, position) in (None, reference.score(swapped(board)))
+
+
+def other_side_scores(engine: native.Engine, position: NDArray[np.uint64]) -> int | None:
+    """The score with the other side to move; None where it could not be, or the game then goes on."""
+    try:
+        return int(engine.score(np.roll(position, engine.words)[None])[0])
+    except ValueError:
+        return None
 
 
 SHAPES = [(3, 3, 3), (4, 4, 4), (7, 8, 5), (8, 8, 5), (9, 9, 5), (15, 15, 5), (15, 1, 3), (11, 12, 5)]

@@ -10,23 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from boards import ENGINES, IDS
 from playouts import PASS, choices, packed_of, step
 from reference_rules import Board, Rules, rules
 
 from rlscout import native
 
-GAMES = [
-    ("othello4", "empties", 7, 40),
-    ("othello4", "discs", 7, 40),
-    ("othello4:parallel", "empties", 6, 30),
-    ("othello6", "empties", 6, 40),
-    ("othello6", "discs", 5, 40),
-    ("othello8", "empties", 5, 30),
-    ("mnk:3,3,3", "empties", 6, 30),
-    ("mnk:4,4,3", "empties", 6, 30),
-    ("mnk:5,4,4", "empties", 6, 30),
-    ("mnk:9,9,5", "empties", 5, 20),
-]
+def late(engine: native.Engine) -> tuple[int, int]:
+    """How many empty squares minimax takes on, and how many positions of them; on large boards the reference rules are slow."""
+    return (6, 40) if engine.squares <= 36 else (5, 20) if engine.squares <= 100 else (4, 10)
+
+
+pytestmark = pytest.mark.parametrize("engine", ENGINES, ids=IDS)
 
 
 def minimax(reference: Rules, board: Board) -> int:
@@ -64,11 +59,10 @@ def shrunk(engine: native.Engine, reference: Rules, board: Board) -> str:
     return f"{engine.name} {engine.scoring} {text}: [{lower}, {upper}], minimax says {minimax(reference, board)}"
 
 
-@pytest.mark.parametrize(("name", "scoring", "empties", "positions"), GAMES)
 @pytest.mark.parametrize("ordering", ["static", "random"])
-def test_the_solver_agrees_with_minimax(name: str, scoring: str, empties: int, positions: int, ordering: str) -> None:
-    engine, reference = native.engine(name, scoring), rules(name, scoring)
-    random = np.random.default_rng(len(name) + empties)
+def test_the_solver_agrees_with_minimax(engine: native.Engine, ordering: str) -> None:
+    reference, (empties, positions) = rules(engine.name, engine.scoring), late(engine)
+    random = np.random.default_rng(len(engine.name) + empties)
     solver = engine.solver({"table_mb": 1, "ordering": ordering, "threads": 1 + (ordering == "random")})
     for _ in range(positions):
         board = late_board(engine, reference, empties, random)
@@ -157,8 +151,8 @@ def recoloured(engine: native.Engine, board: Board, random: np.random.Generator)
     return changed
 
 
-def fuzz(name: str, scoring: str, empties: int, seed: int, rounds: int) -> None:
-    engine, reference, random = native.engine(name, scoring), rules(name, scoring), np.random.default_rng(seed)
+def fuzz(engine: native.Engine, empties: int, seed: int, rounds: int) -> None:
+    reference, random = rules(engine.name, engine.scoring), np.random.default_rng(seed)
     for _ in range(rounds):
         board = late_board(engine, reference, int(random.integers(0, empties + 1)), random)
         if random.random() < 0.6 and len(list(reference.empty_squares(board))) <= empties:
@@ -177,13 +171,13 @@ def smallest(engine: native.Engine, reference: Rules, board: Board, question: Qu
     return f"{engine.name} {engine.scoring} {text} {question}: {complaint(engine, reference, board, question)}"
 
 
-@pytest.mark.parametrize(("name", "scoring", "empties", "positions"), GAMES)
-def test_any_question_about_any_board(name: str, scoring: str, empties: int, positions: int) -> None:
-    fuzz(name, scoring, empties - 1, seed=1, rounds=positions)
+def test_any_question_about_any_board(engine: native.Engine) -> None:
+    empties, positions = late(engine)
+    fuzz(engine, empties - 1, seed=1, rounds=positions)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2, 12))
-@pytest.mark.parametrize(("name", "scoring", "empties", "positions"), GAMES)
-def test_any_question_for_long(name: str, scoring: str, empties: int, positions: int, seed: int) -> None:
-    fuzz(name, scoring, empties, seed, rounds=20 * positions)
+def test_any_question_for_long(engine: native.Engine, seed: int) -> None:
+    empties, positions = late(engine)
+    fuzz(engine, empties, seed, rounds=20 * positions)
