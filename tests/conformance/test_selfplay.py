@@ -16,7 +16,14 @@ from rlscout.inference.hashed import HashedEvaluator
 @pytest.mark.parametrize("engine", ENGINES, ids=IDS)
 def test_recorded_games_are_whole(engine: native.Engine, player: str) -> None:
     search = engine.batched_search(
-        {"mode": "selfplay", "players": [player], "games": 2, "total_games": 2, "simulations": 4, "temperature_plies": 999}
+        {
+            "mode": "selfplay",
+            "players": [player],
+            "games": 2,
+            "total_games": 2,
+            "simulations": 4,
+            "temperature_plies": 999,
+        }
     )
     positions, legal = np.zeros((2, 2 * engine.words), np.uint64), np.zeros((2, engine.words), np.uint64)
     evaluator = HashedEvaluator(engine.squares)

@@ -16,6 +16,7 @@ from reference_rules import Board, Rules, rules
 
 from rlscout import native
 
+
 def late(engine: native.Engine) -> tuple[int, int]:
     """How many empty squares minimax takes on, and how many positions of them; on large boards the reference rules are slow."""
     return (6, 40) if engine.squares <= 36 else (5, 20) if engine.squares <= 100 else (4, 10)

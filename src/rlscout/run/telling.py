@@ -29,7 +29,9 @@ def tell(result: dict[str, Any], folder: Path, played: Game) -> str:
     who = position.to_move
     lines = [position.show(), ""]
     if result["proven"]:
-        lines.append(f"Score {result['score']:+d} for {who}, proven ({played.name}, {SCORINGS.get(played.scoring, played.scoring)}).")
+        lines.append(
+            f"Score {result['score']:+d} for {who}, proven ({played.name}, {SCORINGS.get(played.scoring, played.scoring)})."
+        )
     else:
         lines.append(f"Score between {result['lower']:+d} and {result['upper']:+d} for {who}: a limit was met.")
     moves = played.parse_moves(" ".join(result["principal_variation"]))
