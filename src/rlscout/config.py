@@ -391,10 +391,7 @@ def find_file(name: str) -> Path:
         if candidate.is_file():
             return candidate
     names = sorted({path.stem for folder in shipped for path in folder.glob("*.toml")})
-    raise ValueError(
-        f"no config file '{name}'; {nearest(Path(name).stem, names)} (or the path of a TOML file; "
-        "a game that has none: --set game=NAME)"
-    )
+    raise ValueError(f"no config file '{name}'; {nearest(Path(name).stem, names)} (or the path of a TOML file)")
 
 
 def _check(config: Config) -> None:

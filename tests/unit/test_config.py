@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rlscout import config
+from rlscout.cli.common import config_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -30,10 +31,41 @@ def test_flags_over_environment_over_file(tmp_path: Path) -> None:
     assert loaded.data == "data/mine"
 
 
+@pytest.mark.parametrize(
+    ("name", "game", "folder"),
+    [
+        ("tictactoe", "tictactoe", "tictactoe"),
+        ("mnk:3,3,3", "tictactoe", "tictactoe"),
+        ("gomoku9", "gomoku9", "gomoku9"),
+        ("mnk:9,9,5", "gomoku9", "gomoku9"),
+        ("mnk:4,4,4", "mnk:4,4,4", "mnk-4-4-4"),
+        ("othello6:parallel", "othello6:parallel", "othello6-parallel"),
+        (None, "othello6", "othello6"),
+    ],
+)
+def test_commands_take_a_config_or_a_game(name: str | None, game: str, folder: str) -> None:
+    found = config_of(name, ["selfplay.games=7"])
+    assert (found.game, found.data, found.selfplay.games) == (game, f"data/{folder}", 7)
+    assert found.network == config.load("tictactoe" if game == "tictactoe" else None, {}, {}).network
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("chess", "no config file 'chess'; known: gomoku8, .*; nor a game: unknown game 'chess'; known: othello4, .*mnk:M,N,K"),
+        ("mnk:0,3,3", "no config file 'mnk:0,3,3'; .*; nor a game: game 'mnk:0,3,3': mnk:M,N,K takes"),
+        ("mine.toml", "^no config file 'mine.toml'; known: [^;]*$"),
+    ],
+)  # fmt: skip
+def test_a_name_that_neither_has(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        config_of(name, [])
+
+
 def test_a_game_without_a_file_has_a_folder_of_its_own() -> None:
     assert config.load(None, {}, {}).data == "data/othello6"
     assert config.load(None, {"game": "mnk:6,5,4"}, {}).data == "data/mnk-6-5-4"
-    with pytest.raises(ValueError, match=r"no config file 'mnk:6,5,4'; known: .*a game that has none: --set game=NAME"):
+    with pytest.raises(ValueError, match=r"no config file 'mnk:6,5,4'; known: .*"):
         config.load("mnk:6,5,4", {}, {})
 
 

@@ -44,7 +44,12 @@ GameName = Annotated[str, Parameter(help="A game, as `rlscout games` lists them.
 MovesText = Annotated[str | None, Parameter(help="Moves from the start, as e4c5...; passes may be left out.")]
 Seed = Annotated[int, at_least(0), Parameter(help="Of what is drawn at random.")]
 Json = Annotated[bool, Parameter(help="One JSON object a line.", negative=())]
-ConfigName = Annotated[str | None, Parameter(help="TOML file, or the short name of one that comes along (othello4).")]
+ConfigName = Annotated[
+    str | None,
+    Parameter(
+        help="TOML file, or the short name of one that comes along (othello4); else a game, with the settings of Othello 6x6."
+    ),
+]
 PositionText = Annotated[
     str | None,
     Parameter(help="Squares row by row (X, O, -), a space, the side to move.", allow_leading_hyphen=True),
@@ -71,7 +76,30 @@ def config_of(name: str | None, settings: Sequence[str], **more: str) -> Config:
         overrides[key.strip()] = value.strip()
     if name is None and "data" in more and (Path(more["data"]) / "config.toml").is_file():
         name = str(Path(more["data"]) / "config.toml")  # a run goes by the settings that it was begun with
-    return config.load(name, {**overrides, **more})
+    name, of_game = (None, {}) if name is None else _config_or_game(name)
+    return config.load(name, {**of_game, **overrides, **more})
+
+
+def _config_or_game(name: str) -> tuple[str | None, dict[str, str]]:
+    """A config file and no setting; or, where a game alone has the name, the file of its short name, or none and the game."""
+    from rlscout import config
+    from rlscout.games import SHORT_NAMES, game
+
+    try:
+        config.find_file(name)
+        return name, {}
+    except ValueError as error:
+        no_file = error
+    if name.endswith(".toml"):
+        raise no_file
+    try:
+        played = game(name)
+    except ValueError as no_game:
+        raise ValueError(f"{no_file}; nor a game: {no_game}") from None
+    try:
+        return str(config.find_file(played.file_name)), {}
+    except ValueError:
+        return None, {"game": played.file_name if played.file_name in SHORT_NAMES else played.name}
 
 
 def evaluator_of(played: Game, model: str, data: Path | None) -> tuple[Evaluator, str]:

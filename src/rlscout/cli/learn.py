@@ -43,7 +43,7 @@ def run(
       rlscout run                          Othello 6x6
       rlscout run tictactoe --data /tmp/t
       rlscout run othello6 --minutes 30    go on learning, up to half an hour in all; then solve again
-      rlscout run --set game=mnk:6,5,4     a game that no file comes along for, with the settings of othello6
+      rlscout run mnk:6,5,4                a game that no file comes along for, with the settings of othello6
     """
     from rlscout.run import run as job
 
