@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rlscout.games import Position, game
 from rlscout.patterns import legal_pairs
-from rlscout.solving import Limits, SolveOptions, solve
+from rlscout.solving import SolveOptions, solve
 
 
 def openings(count: int, plies: int, seed: int) -> list[Position]:
@@ -57,7 +57,7 @@ def main() -> None:
                 ordering, threads=options.threads, table_mb=options.table_mb, patterns=options.table
             )
             cpu = time.process_time()
-            found = solve(position, settings, Limits())
+            found = solve(position, options=settings)
             cpu = time.process_time() - cpu
             nodes[ordering].append(found.nodes)
             print(

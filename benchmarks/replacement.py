@@ -28,7 +28,7 @@ def main() -> None:
     rows: list[tuple[int, int, int, float]] = []
     for size in sorted(map(int, options.sizes.split(",")), reverse=True):
         settings, begin = SolveOptions(options.ordering, table_mb=size), time.process_time()
-        found = [solve(position, settings) for position in positions]
+        found = [solve(position, options=settings) for position in positions]
         cpu = time.process_time() - begin
         rows.append((size, sum(one.nodes for one in found), sum(one.evaluations for one in found), cpu))
     print(f"{'MiB':>5} {'M nodes':>9} {'M evaluations':>13} {'of ample':>9} {'CPU s':>8}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rlscout import draw
 from rlscout.config import SearchConfig, device_of
 from rlscout.feed import Feed
-from rlscout.games import Position
+from rlscout.games import Position, check_position
 
 if TYPE_CHECKING:
     from rlscout.inference import Evaluator
@@ -55,32 +55,40 @@ class Analysis:
 
 def search(
     position: Position,
+    *,
     simulations: int = 400,
     network: Network | None = None,
     settings: SearchConfig | None = None,
     seed: int = 1,
 ) -> Analysis:
-    """A tree search of `position`; leaves are valued by `network`, or by random rollouts where there is none."""
+    """A tree search of `position`; leaves are valued by `network`, or by random rollouts where there is none. ValueError where no move
+    is due, or the network plays another game."""
     from rlscout.inference import make_evaluator
 
+    check_position(position)
     settings = settings or SearchConfig()
     evaluator = None
     if network is not None:
-        if network.header.game != position.game.name:
-            raise ValueError(f"this network plays {network.header.game}, the position is of {position.game.name}")
+        network.check_game(position.game.name)
         device = device_of(settings.device, 0)
         evaluator = make_evaluator(settings.backend, network, device, settings.network_threads)
-    return search_all([position], simulations, evaluator, settings, seed)[0]
+    return search_all([position], simulations=simulations, evaluator=evaluator, settings=settings, seed=seed)[0]
 
 
 def search_all(
     positions: Sequence[Position],
-    simulations: int,
+    *,
+    simulations: int = 400,
     evaluator: Evaluator | None = None,
     settings: SearchConfig | None = None,
     seed: int = 1,
 ) -> list[Analysis]:
-    """As `search`, for many positions of one game at once."""
+    """As `search`, for many positions of one game at once; leaves are valued by an evaluator (`rlscout.inference.make_evaluator`), in
+    batches."""
+    for position in positions:
+        check_position(position)
+    if len({position.game for position in positions}) != 1:
+        raise ValueError(f"{len(positions)} positions: one or more are allowed, all of one game")
     settings = settings or SearchConfig()
     if simulations < 1:
         raise ValueError(f"simulations {simulations}: one or more is allowed")

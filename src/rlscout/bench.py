@@ -49,7 +49,7 @@ def signature_table() -> str:
     total = 0
     for name, moves, ordering, nodes in SEARCHES:
         position = game(name).play(moves)
-        found = solve(position, SolveOptions(ordering, table_mb=16), Limits(nodes=nodes))
+        found = solve(position, options=SolveOptions(ordering, table_mb=16), limits=Limits(nodes=nodes))
         total += found.nodes + found.evaluations
         line = f"{name} {moves or 'start'} {ordering}"
         lines.append(
@@ -176,13 +176,13 @@ def strength(
         losses = [choice.loss(move) for choice, move in zip(asked, moves, strict=True)]
         rows[name] = [(float(loss == 0), float(loss)) for loss in losses]
 
-    found = search_all(positions, simulations, None, config.search, seed)
+    found = search_all(positions, simulations=simulations, settings=config.search, seed=seed)
     judge(f"rollouts, {simulations} simulations", [int(a.visits.argmax()) for a in found])
     if evaluator is not None:
         packed = np.stack([position.packed for position in positions])
         legal = played.engine.legal(packed)
         judge("network policy alone", best_moves(evaluator.evaluate(packed, legal).policy, legal).tolist())
-        found = search_all(positions, simulations, evaluator, config.search, seed)
+        found = search_all(positions, simulations=simulations, evaluator=evaluator, settings=config.search, seed=seed)
         judge(f"network, {simulations} simulations", [int(a.visits.argmax()) for a in found])
     count = len(asked)
     table = {name: (*_mean(values, 0), *_mean(values, 1)) for name, values in rows.items()}

@@ -288,6 +288,12 @@ class Position:
         return f"<div>{self._repr_svg_()}</div>"
 
 
+def check_position(given: object) -> None:
+    """ValueError where it is no `Position`, for those that are handed one by a person."""
+    if not isinstance(given, Position):
+        raise ValueError(f"{given!r} is not a position; `rlscout.game('othello6').play('e4c5')` gives one")
+
+
 @dataclass(frozen=True)
 class GameRecord:
     """A game as it was played: where it started, and every move, passes (-1) included."""

@@ -69,6 +69,11 @@ class Network:
         h = self.header
         return f"<network of {h.game}: {h.architecture.blocks} blocks of {h.architecture.channels} channels, step {h.step}>"
 
+    def check_game(self, name: str) -> None:
+        """ValueError where it plays another game than the one of that name."""
+        if self.header.game != named_game(name).name:
+            raise ValueError(f"this network plays {self.header.game}, not {name}")
+
     def to_bytes(self) -> bytes:
         """A safetensors file whose metadata holds the header as JSON."""
         header = {"format": FORMAT, **asdict(self.header)}

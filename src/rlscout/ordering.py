@@ -21,7 +21,7 @@ from rlscout.config import ORDERINGS
 from rlscout.files import write_whole
 from rlscout.games import Game, Position
 from rlscout.plot import Line, plot
-from rlscout.solving import Limits, Solution, SolveOptions, best_ordering, solve
+from rlscout.solving import Limits, Proof, Solution, SolveOptions, best_ordering, solve_with
 
 if TYPE_CHECKING:
     from rlscout.inference import Evaluator
@@ -206,7 +206,8 @@ def measure(
         options = SolveOptions(ordering, ply, table_mb=asked.table_mb, seed=asked.seed, statistics=True)
         found: list[Solution] = []
         for position in asked.positions:
-            solution = solve(position, options, Limits(nodes=asked.nodes), evaluator, stopping=stopping)
+            proof = Proof(played, options, evaluator, stopping=stopping)
+            solution = solve_with(proof, position, Limits(nodes=asked.nodes))
             if stopping():
                 return grid
             before = known.setdefault(position.text, solution)

@@ -1,8 +1,8 @@
 """The solving job: a position in, proven bounds out; whoever orders the moves, the answer is the same.
 
-    solve(position, SolveOptions(...), Limits(...), evaluator)  ->  Solution
+    solve(position, options=SolveOptions(...), limits=Limits(...), network=network)  ->  Solution
 
-The native solver proves. With `ordering="network"` it stops wherever it lacks the order of moves near the root, the
+The native solver proves. With a network it stops wherever it lacks the order of moves near the root, the
 evaluator answers all that are missing in one batch, and the search goes on from its table. Running out of nodes or
 time is an answer: bounds that are proven so far.
 """
@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 
 from rlscout import patterns
 from rlscout.config import ORDERINGS
-from rlscout.games import PASS, Game, Position
+from rlscout.games import PASS, Game, Position, check_position
 from rlscout.process import Every
 
 if TYPE_CHECKING:
     from rlscout._native import SolveProgress, Solver, SolveResult, SolverOptions
     from rlscout.inference import Evaluator
+    from rlscout.network import Network
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,11 @@ class Limits:
 
     nodes: int | None = None
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in (("nodes", self.nodes), ("seconds", self.seconds)):
+            if limit is not None and not limit >= 0:
+                raise ValueError(f"{name} {limit}: 0 and more are allowed, or None for no limit")
 
 
 @dataclass(frozen=True)
@@ -253,14 +259,23 @@ class Proof:
 
 def solve(
     position: Position,
+    *,
     options: SolveOptions | None = None,
     limits: Limits | None = None,
-    evaluator: Evaluator | None = None,
+    network: Network | None = None,
     all_moves: bool = False,
     on_progress: ProgressCallback = _ignore,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Solution:
-    """The proven bounds of `position`; with `all_moves` those of every legal move too. Ctrl-C raises, as ever."""
+    """The proven bounds of `position`; with `all_moves` those of every legal move too. A `network` orders moves near the root. Ctrl-C
+    raises, as ever. ValueError where the network plays another game, or the options do not fit."""
+    check_position(position)
+    evaluator = None
+    if network is not None:
+        from rlscout.inference import make_evaluator
+
+        network.check_game(position.game.name)
+        evaluator = make_evaluator("auto", network)
     proof = Proof(position.game, options or SolveOptions(), evaluator, on_progress, stopping)
     return solve_with(proof, position, limits or Limits(), all_moves)
 

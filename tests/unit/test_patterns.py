@@ -208,7 +208,7 @@ def test_a_shipped_table_knows_more_than_nothing_and_saves_nodes(name: str, empt
     nodes = {}
     for ordering in ("static", "patterns"):
         solutions = [
-            solve(rules.position(rules.engine.to_text(position, True)), SolveOptions(ordering=ordering), Limits())
+            solve(rules.position(rules.engine.to_text(position, True)), options=SolveOptions(ordering=ordering))
             for position in packed
         ]
         nodes[ordering] = (
@@ -223,7 +223,7 @@ def test_a_shipped_table_knows_more_than_nothing_and_saves_nodes(name: str, empt
 
 def test_positions_far_from_every_stage_are_searched_at_once() -> None:
     rules = game("othello8")
-    solution = solve(rules.start, SolveOptions(ordering="patterns"), Limits(nodes=50_000))
+    solution = solve(rules.start, options=SolveOptions(ordering="patterns"), limits=Limits(nodes=50_000))
     assert solution.status == "limit"
     assert 50_000 <= solution.nodes < 100_000
 

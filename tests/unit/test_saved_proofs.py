@@ -84,4 +84,4 @@ def test_a_damaged_file_leaves_nothing_behind(tmp_path: Path) -> None:
     late = game("othello6").play(OPENING + "a2a3")
     solver.start(late.packed)
     assert solver.wait(60.0)
-    assert solver.result()["nodes"] == solve(late, SolveOptions("static", table_mb=16)).nodes
+    assert solver.result()["nodes"] == solve(late, options=SolveOptions("static", table_mb=16)).nodes
