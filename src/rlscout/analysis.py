@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What a search of one position found; arrays by square, values for the side to move."""
+    """What a search of one position found; arrays by square, values in [-1, 1] for the side to move.
+
+    visits       [S] of each move
+    prior        [S] probabilities: of the network, or alike for every legal move
+    value        [S] mean of each move; NaN where it was not visited
+    root_value   mean of the position"""
 
     position: Position
-    visits: NDArray[np.int32]  # [S]
-    prior: NDArray[np.float32]  # [S]
-    value: NDArray[np.float32]  # [S]: mean value of each move; NaN where it was not visited
+    visits: NDArray[np.int32]
+    prior: NDArray[np.float32]
+    value: NDArray[np.float32]
     root_value: float
 
     @property
     def best(self) -> str:
-        """The name of the most visited move; `--` where there is none to choose."""
+        """The name of the most visited move (its square is `visits.argmax()`); `--` where there is none to choose."""
         return self.position.game.square_name(int(self.visits.argmax()) if self.visits.any() else -1)
 
     @property

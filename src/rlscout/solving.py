@@ -38,7 +38,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Limits:
-    """What may end a proof early, over all the calls it takes. None: no limit."""
+    """What may end a proof early, over all the calls it takes: nodes, or seconds; None: no limit. ValueError for one below 0."""
 
     nodes: int | None = None
     seconds: float | None = None
@@ -51,33 +51,55 @@ class Limits:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    ordering: str = "auto"  # of ORDERINGS; a network needs an evaluator, "patterns" a table that comes with the package
-    hint_ply: int = 2  # the network orders positions down to this ply below the root
+    """How a proof is made; none of it changes the answer.
+
+    ordering     one of `ORDERINGS`; those of a network need one, "patterns" a table that comes with the package or is given
+    hint_ply     the network orders positions down to this ply below the root
+    hint_batch   positions that it evaluates at once
+    table_mb     memory of the transposition table, MiB
+    threads      native ones; with 1, node counts repeat to the unit
+    seed         of the random ordering
+    statistics   count nodes and first-move cuts by ply, in `Solution`
+    patterns     file of a pattern table to take instead of the one that comes with the package"""
+
+    ordering: str = "auto"
+    hint_ply: int = 2
     hint_batch: int = 4096
     table_mb: int = 64
     threads: int = 1
-    seed: int = 1  # of the random ordering
+    seed: int = 1
     statistics: bool = False
-    patterns: Path | None = None  # file of a pattern table to take instead of the one that comes with the package
+    patterns: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """What is proven of a position: lower <= score <= upper for the side to move, whatever the status."""
+    """What is proven of a position: lower <= score <= upper for the side to move, whatever the status. Moves are squares (-1: a
+    pass), which `Position.play` takes and `Game.square_name` names.
+
+    status                "proven", "limit" or "stopped"
+    best_moves            proven to reach `lower`; all of them only where `scores` is filled
+    principal_variation   proven best play of both sides
+    nodes                 positions entered; `new_nodes` those of this call, the others were spent before on what the proof knew
+    evaluations           static ones; `network_evaluations` apart
+    options               as they were used: what "auto" stood for is said in `ordering`
+    scores                with `all_moves`: square -> proven (lower, upper), for the side to move
+    nodes_by_ply          [plies], with `statistics` and without `all_moves`, else empty; so are `cut_nodes_by_ply`, nodes with a
+                          cut, and `first_cuts_by_ply`, those where the first move cut"""
 
     position: Position
-    status: str  # "proven", "limit" or "stopped"
+    status: str
     lower: int
     upper: int
-    best_moves: list[int]  # squares proven to reach `lower`; all of them only where `scores` is filled
+    best_moves: list[int]
     principal_variation: list[int]
     nodes: int
-    evaluations: int  # static ones
+    evaluations: int
     network_evaluations: int
     seconds: float
     options: SolveOptions
-    new_nodes: int = 0  # of `nodes` those of this call; the others were spent before, on what the proof knew already
-    scores: dict[int, tuple[int, int]] = field(default_factory=dict)  # all-moves: square -> proven (lower, upper)
+    new_nodes: int = 0
+    scores: dict[int, tuple[int, int]] = field(default_factory=dict)
     nodes_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     cut_nodes_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     first_cuts_by_ply: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -88,9 +110,20 @@ class Solution:
 
     @property
     def score(self) -> int | None:
+        """None where it is not proven."""
         return self.lower if self.proven else None
 
+    def __str__(self) -> str:
+        names = [self.position.game.square_name(move) for move in self.best_moves]
+        best = f", best {' '.join(names)}" if names else ""
+        status = "" if self.proven else f" ({self.status})"
+        return (
+            f"score {bounds_text(self.lower, self.upper)} for {self.position.to_move}{best}{status}; {self.nodes:,} nodes, "
+            f"{self.seconds:.2f} s"
+        )
+
     def as_json(self) -> dict[str, Any]:
+        """For a file or a pipe: moves by their names, and without the counts by ply."""
         game = self.position.game
         answer: dict[str, Any] = {
             "game": game.name,

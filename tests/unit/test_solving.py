@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from dataclasses import fields
 
 import pytest
 from networks import random_network
@@ -53,3 +55,21 @@ def test_a_network_orders_a_proof_and_values_a_search() -> None:
             ask(rlscout.game("tictactoe").start, network=network)
         with pytest.raises(TypeError, match="positional argument"):
             ask(position, Limits(nodes=1))
+
+
+def test_a_solution_reads_in_a_line() -> None:
+    start = rlscout.game("othello4").start
+    solution = rlscout.solve(start)
+    best = start.game.square_name(solution.best_moves[0])
+    assert str(solution).startswith(f"score -10 for X, best {best}; {solution.nodes:,} nodes, ")
+    some = rlscout.solve(rlscout.game("othello8").start, limits=Limits(nodes=1000))
+    assert re.match(r"score -64 to \+64 for X.* \(limit\); [0-9,]+ nodes, [0-9.]+ s$", str(some))
+    over = rlscout.solve(rlscout.game("tictactoe").play("a1b1a2b2a3"))
+    assert str(over).startswith("score -1 for O; ")
+
+
+@pytest.mark.parametrize("documented", [rlscout.Solution, rlscout.SolveOptions, rlscout.Analysis])
+def test_help_says_what_every_field_is(documented: type) -> None:
+    plain = {"position", "lower", "upper", "seconds"}
+    missing = [f.name for f in fields(documented) if f.name not in plain and f.name not in (documented.__doc__ or "")]
+    assert not missing
