@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rlscout.analysis import Analysis, search
+    from rlscout.analysis import Analysis, search, search_all
     from rlscout.games import Game, GameRecord, Position, game
+    from rlscout.inference import make_evaluator
     from rlscout.models import load_network
     from rlscout.network import Network
-    from rlscout.solving import Limits, Solution, SolveOptions, solve
+    from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve, solve_with
     from rlscout.storage import SampleBatch, open_store
 
 __version__ = "0.1.0"
@@ -32,14 +33,18 @@ _HOMES = {
     "Limits": "solving",
     "Network": "network",
     "Position": "games",
+    "Proof": "solving",
     "SampleBatch": "storage",
     "Solution": "solving",
     "SolveOptions": "solving",
     "game": "games",
     "load_network": "models",
+    "make_evaluator": "inference",
     "open_store": "storage",
     "search": "analysis",
+    "search_all": "analysis",
     "solve": "solving",
+    "solve_with": "solving",
 }
 
 __all__ = [  # noqa: RUF022 -- in the order of the tour
@@ -49,12 +54,16 @@ __all__ = [  # noqa: RUF022 -- in the order of the tour
     "GameRecord",
     "search",
     "Analysis",
+    "load_network",
+    "Network",
+    "make_evaluator",
+    "search_all",
     "solve",
     "Solution",
     "SolveOptions",
     "Limits",
-    "load_network",
-    "Network",
+    "Proof",
+    "solve_with",
     "open_store",
     "samples",
     "SampleBatch",

@@ -249,10 +249,16 @@ class Proof:
             self._answer(self.solver.wanted())
 
     def certify(
-        self, position: Position, path: Path, lower: int, upper: int, leaf_empties: int, seconds: float | None
+        self,
+        position: Position,
+        path: Path,
+        lower: int,
+        upper: int,
+        leaf_empties: int = 0,
+        seconds: float | None = None,
     ) -> str:
-        """Writes the certificate of `lower <= score <= upper`; the status says whether the file is complete
-        ("proven")."""
+        """Writes the certificate of `lower <= score <= upper`; the status says whether the file is complete ("proven"). Positions with
+        at most `leaf_empties` empty squares are left to the checker; 0: none are."""
         self.solver.start_certificate(
             position.packed, str(path), lower, upper, leaf_empties, seconds, position.first_to_move
         )

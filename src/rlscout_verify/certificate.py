@@ -3,6 +3,7 @@
 import re
 import zlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rlscout_verify import games
@@ -25,8 +26,8 @@ class LimitError(Exception):
 class Limits:
     """What a checker is willing to do: more positions cost memory, more empty squares at the leaves cost time."""
 
-    max_positions: int
-    max_leaf_empties: int
+    max_positions: int = 10_000_000
+    max_leaf_empties: int = 16
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Certificate:
     actual_crc32: int
 
 
-def read(path: str, limits: Limits) -> Certificate:
+def read(path: str | Path, limits: Limits) -> Certificate:
     """Reads a file. Raises FormatError, LimitError, and OSError where it cannot be read."""
     with open(path, "rb") as file:
         lines: list[bytes] = []

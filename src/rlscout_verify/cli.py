@@ -58,8 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
-    parser.add_argument("--max-positions", type=int, default=10_000_000, metavar="N", help="take larger proofs")
-    parser.add_argument("--max-leaf-empties", type=int, default=16, metavar="N", help="search larger leaves")
+    parser.add_argument(
+        "--max-positions", type=int, default=Limits.max_positions, metavar="N", help="take larger proofs"
+    )
+    parser.add_argument(
+        "--max-leaf-empties", type=int, default=Limits.max_leaf_empties, metavar="N", help="search larger leaves"
+    )
     return parser
 
 

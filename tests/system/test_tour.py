@@ -27,7 +27,9 @@ def test_the_tour(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", TOUR.read_text(), re.DOTALL)
     assert len(blocks) >= 6
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    examples = doctest.DocTestParser().get_doctest("\n".join(blocks), {"tiny_run": tiny_run}, "tour", str(TOUR), 0)
+    examples = doctest.DocTestParser().get_doctest(
+        "\n".join(blocks), {"tiny_run": tiny_run, "folder": tmp_path}, "tour", str(TOUR), 0
+    )
     output: list[str] = []
     runner.run(examples, out=output.append)
     assert runner.summarize(verbose=False).failed == 0, "".join(output)

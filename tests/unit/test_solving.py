@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from networks import random_network
@@ -73,3 +74,12 @@ def test_help_says_what_every_field_is(documented: type) -> None:
     plain = {"position", "lower", "upper", "seconds"}
     missing = [f.name for f in fields(documented) if f.name not in plain and f.name not in (documented.__doc__ or "")]
     assert not missing
+
+
+def test_every_public_name_is_there_and_in_the_tour() -> None:
+    tour = (Path(__file__).parents[2] / "docs" / "tour.md").read_text()
+    classes = {name for name in rlscout.__all__ if name[0].isupper()}
+    assert sorted(rlscout.__all__) == sorted({*rlscout._HOMES, "samples"})
+    for name in rlscout.__all__:
+        assert getattr(rlscout, name).__doc__
+        assert name in classes or f"rlscout.{name}(" in tour, name
