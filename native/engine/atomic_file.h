@@ -2,6 +2,8 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,7 +19,8 @@
 namespace rlscout {
 
 // Opened beside its place at once, so that a place that cannot be written is known before the work begins; put there by
-// commit(), removed by discard(). Throws std::invalid_argument naming the path and the system's reason.
+// commit(), removed by discard(). Meanwhile it is locked: who writes the same file at the same time is refused. Throws
+// std::invalid_argument naming the path and the system's reason.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path) : path_(std::move(path)) {
@@ -26,7 +29,10 @@ class AtomicFile {
     in_place_ = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
     if (const auto place = std::filesystem::weakly_canonical(path_, none); !in_place_ && !none) path_ = place;
     part_ = in_place_ ? path_ : path_ + ".part";
-    file_ = std::fopen(part_.c_str(), "wb");
+    if (in_place_)
+      file_ = std::fopen(part_.c_str(), "wb");
+    else
+      open_part();
     if (file_ == nullptr) fail();
   }
   AtomicFile(const AtomicFile&) = delete;
@@ -35,8 +41,8 @@ class AtomicFile {
 
   void discard() {
     if (file_ == nullptr) return;
-    std::fclose(std::exchange(file_, nullptr));
     remove_part();
+    std::fclose(std::exchange(file_, nullptr));
   }
 
   void write(std::string_view content) {
@@ -46,15 +52,39 @@ class AtomicFile {
   // Writes the rest, and puts the file into its place once the disk has it.
   void commit(std::string_view rest) {
     write(rest);
-    if (std::fflush(file_) != 0 || (!in_place_ && ::fsync(::fileno(file_)) != 0)) fail();
-    const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-    if (!closed || (!in_place_ && std::rename(part_.c_str(), path_.c_str()) != 0)) fail();
+    if (std::fflush(file_) != 0) fail();
+    if (!in_place_ && (::fsync(::fileno(file_)) != 0 || std::rename(part_.c_str(), path_.c_str()) != 0)) fail();
+    // Closed after it is renamed, for that ends the lock; a pipe tells only now that nobody reads.
+    if (std::fclose(std::exchange(file_, nullptr)) != 0 && in_place_) fail();
     if (!in_place_) keep_name();
   }
 
  private:
   void remove_part() const {
     if (!in_place_) std::remove(part_.c_str());
+  }
+
+  // Empty and locked. Until then it may belong to another process, so that nothing is removed here.
+  void open_part() {
+    for (;;) {
+      const int descriptor = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+      if (descriptor < 0) refuse(std::strerror(errno));
+      struct stat opened{}, there{};
+      if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        const bool busy = errno == EWOULDBLOCK;
+        const std::string reason = busy ? "it is being written by another process" : std::strerror(errno);
+        ::close(descriptor);
+        refuse(reason);
+      }
+      // Who held it before may have put it into its place meanwhile.
+      const bool is_there = ::fstat(descriptor, &opened) == 0 && ::stat(part_.c_str(), &there) == 0 &&
+                            opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+      if (is_there && ::ftruncate(descriptor, 0) == 0) {
+        file_ = ::fdopen(descriptor, "wb");
+        return;
+      }
+      ::close(descriptor);
+    }
   }
 
   // A file survives a power loss by its data, and by its name in the folder.
@@ -69,8 +99,10 @@ class AtomicFile {
 
   [[noreturn]] void fail() {
     const std::string reason = std::strerror(errno);
-    if (file_ != nullptr) std::fclose(std::exchange(file_, nullptr));
-    remove_part();
+    discard();
+    refuse(reason);
+  }
+  [[noreturn]] void refuse(const std::string& reason) const {
     throw std::invalid_argument("cannot write '" + path_ + "': " + reason);
   }
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Puts a file into its place once the disk has it; until then what was there stays. Behind a link, the file that it names."""
+    """Puts a file into its place once the disk has it; until then what was there stays. Behind a link, the file that it names.
+
+    Another process or thread that writes the same file waits.
+    """
     data = content.encode() if isinstance(content, str) else content
     if path.exists() and not path.is_file():  # a pipe or a device; of a folder the system says what is wrong
         path.write_bytes(data)
         return
     place = path.resolve()
-    part = _part(place)
-    try:
-        with part.open("wb") as file:
+    with _part(place) as (part, file):
+        try:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(place)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+            part.replace(place)
+        except BaseException as error:
+            part.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(place)
+            raise
     _keep_name(place)
 
 
@@ -32,10 +40,11 @@ def check_place(path: Path, what: str) -> None:
         raise ValueError(f"{what} {path}: a folder; the name of a file is wanted")
     if path.exists() and not path.is_file():
         return
-    part = _part(path.resolve())
     try:
-        part.open("ab").close()
-        part.unlink()
+        with _part(path.resolve(), wait=False) as (part, _):
+            part.unlink()
+    except BlockingIOError:
+        raise ValueError(f"{what} {path} is being written by another process") from None
     except OSError as error:
         raise ValueError(f"{what} {path} cannot be written: {error.strerror}") from None
 
@@ -48,8 +57,25 @@ def make_folder(folder: Path) -> None:
         raise ValueError(f"{folder}: a file is there; the name of a folder is wanted") from None
 
 
-def _part(place: Path) -> Path:
-    return place.with_name(place.name + ".part")
+@contextmanager
+def _part(place: Path, *, wait: bool = True) -> Iterator[tuple[Path, BinaryIO]]:
+    """The empty file beside `place` that is to replace it, locked; native/engine/atomic_file.h takes the same lock."""
+    part = place.with_name(place.name + ".part")
+    while True:
+        with part.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if not _is_at(part, file):  # who held it before has put it into its place
+                continue
+            file.truncate(0)
+            yield part, file
+            return
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _keep_name(place: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from rlscout.book import Book
 from rlscout.cli import execute
 from rlscout.config import load
 from rlscout.files import check_place, write_whole
+from rlscout.games import game
 from rlscout.ordering import Grid
 from rlscout.patterns import load as load_patterns
 from rlscout.run import RunState
@@ -67,6 +70,45 @@ def test_whoever_ends_while_it_writes_leaves_what_was_there(
         save(tmp_path)
     assert (tmp_path / name).read_text() == before
     assert not (tmp_path / f"{name}.part").exists()
+
+
+def test_writers_of_one_file_wait_for_each_other(tmp_path: Path) -> None:
+    path, contents = tmp_path / "file", [bytes([letter]) * 300_000 for letter in b"abc"]
+    write_whole(path, contents[0])
+    failures: list[BaseException] = []
+
+    def write(content: bytes) -> None:
+        try:
+            for _ in range(20):
+                write_whole(path, content)
+        except BaseException as error:
+            failures.append(error)
+
+    writers = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert path.read_bytes() in contents
+    assert not failures
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_another_process_writes_for_hours_is_left_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, part = tmp_path / "othello4.cert", tmp_path / "othello4.cert.part"
+    with part.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(b"theirs")
+        file.flush()
+        assert execute(["solve", "othello4", "--certificate", str(path)]) == 2
+        assert capsys.readouterr().err == f"rlscout: --certificate {path} is being written by another process\n"
+        with pytest.raises(ValueError, match="being written by another process"):
+            start = game("othello4").start
+            game("othello4").engine.solver({}).start_certificate(start.packed, str(path), -10, -10, 4)
+        assert part.read_bytes() == b"theirs"
+    assert execute(["solve", "othello4", "--certificate", str(path)]) == 0  # as after a kill
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlscout.files import write_whole
 from rlscout.games import game
 from rlscout.inference import BACKENDS, Evaluator, Heads, available
 from rlscout.inference.calibration import random_positions
@@ -91,9 +92,7 @@ def _rates(
     rates = _measured(network, names, threads, batch, device)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps({**_read(file), key: rates}, indent=1), encoding="utf-8")
-        part.replace(file)
+        write_whole(file, json.dumps({**_read(file), key: rates}, indent=1))
     except OSError as error:
         return rates, f"measured now, and not remembered: {error}"
     return rates, "measured now"
