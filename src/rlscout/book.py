@@ -3,7 +3,8 @@
     make(game("othello6"), 4, SolveOptions())  ->  Book     proves every position after 4 plies; the others follow from these
     load("othello6")                           ->  Book     the one shipped with the package, None where there is none
 
-The file is text: `%` begins a comment, every other line is a position, a semicolon and the score for the side to move. Nothing in
+The file is text: `%` begins a comment, the first of which names game and scoring; every other line is a position, a semicolon and the
+score for the side to move. Nothing in
 a book is taken on trust by the solver: it answers people, and `rlscout solve --certificate` proves any entry again.
 """
 
@@ -43,7 +44,7 @@ class Book:
         return {move: -score for move, score in found.items() if score is not None}
 
     def save(self, path: Path) -> None:
-        lines = [f"% {line}" for line in self.about.splitlines()]
+        lines = [f"% {_title(self.game, self.scoring)}", *(f"% {line}" for line in self.about.splitlines())]
         lines += [
             f"{position.text}; {score:+d}" for position, score in zip(self.positions, self.scores.values(), strict=True)
         ]
@@ -51,11 +52,15 @@ class Book:
 
     @classmethod
     def read(cls, played: Game, path: Path) -> Book:
-        """ValueError names the line at fault."""
+        """ValueError names the line at fault, or the game that the book is of."""
         about: list[str] = []
         scores: dict[bytes, int] = {}
         positions: list[Position] = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        title, _, content = path.read_text(encoding="utf-8").partition("\n")
+        wanted = f"% {_title(played.name, played.scoring)}"
+        if title != wanted:
+            raise ValueError(f"{path}: begins with {title[:80]!r}, a book of this game with {wanted!r}")
+        for number, line in enumerate(content.splitlines(), 2):
             if line.startswith("%"):
                 about.append(line[1:].strip())
                 continue
@@ -69,11 +74,13 @@ class Book:
         return cls(played.name, played.scoring, "\n".join(about), scores, tuple(positions))
 
 
-def load(name: str, scoring: str = "empties") -> Book | None:
-    """The book shipped for a game under this scoring."""
-    played = game(name, scoring)
-    if scoring != "empties":
-        return None
+def _title(name: str, scoring: str) -> str:
+    return f"{name}, scoring {scoring}"
+
+
+def load(name: str) -> Book | None:
+    """The book shipped for a game."""
+    played = game(name)
     file = resources.files("rlscout") / FOLDER / f"{played.file_name}.book"
     with resources.as_file(file) as path:
         return Book.read(played, path) if path.exists() else None
@@ -112,6 +119,8 @@ def make(
         if position.key in scores:
             continue
         solution = solve_with(proof, position, Limits())  # no limit: it ends proven
+        if not solution.proven:
+            raise RuntimeError(f"{position.text}: not proven but {solution.status}")
         scores[position.key] = solution.lower
         if draft is not None:
             _book(played, about, layers[-1:], scores).save(draft)

@@ -55,13 +55,14 @@ def test_a_book_that_was_stopped_goes_on_from_its_draft(made: book.Book, tmp_pat
     assert len(book.Book.read(game("othello4"), draft).positions) == 3
     assert book.make(game("othello4"), PLIES, SolveOptions(), "made by a test", told, draft) == made
     assert proven == list(range(1, 12))
-    with pytest.raises(ValueError, match=r"o4\.book\.draft, line \d+: "):
-        book.make(game("othello6"), 1, SolveOptions(), "made by a test", told, draft)
+    for other in (game("othello6"), game("othello4", "discs")):
+        with pytest.raises(ValueError, match=r"o4\.book\.draft: begins with '% othello4, scoring empties'"):
+            book.make(other, 1, SolveOptions(), "made by a test", told, draft)
 
 
 @pytest.mark.parametrize("line", ["-----OX--XO-- X; 3", "-----OX--XO----- X; three", "-----OX--XO----- X"])
 def test_a_bad_line_is_named(line: str, tmp_path: Path) -> None:
-    (tmp_path / "bad.book").write_text(f"% fine\n{line}\n")
+    (tmp_path / "bad.book").write_text(f"% othello4, scoring empties\n{line}\n")
     with pytest.raises(ValueError, match=r"bad\.book, line 2: "):
         book.Book.read(game("othello4"), tmp_path / "bad.book")
 

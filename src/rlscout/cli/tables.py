@@ -79,7 +79,7 @@ def _make_book(played: Game, path: Path, plies: int, threads: int, table_mb: int
     check_place(path, "--make")
     options = SolveOptions(table_mb=table_mb, threads=threads)
     about = (
-        f"{played.name} ({played.scoring}): exact scores for the side to move of every position after up to {plies} plies,\n"
+        f"Exact scores for the side to move of every position after up to {plies} plies,\n"
         f"folded by symmetry. Made by: rlscout book {played.name} --make {path.name} --plies {plies}"
     )
 
