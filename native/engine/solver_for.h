@@ -197,12 +197,14 @@ class SolverFor : public Solver {
     if (!root_ || *root_ != position) search_.age_table();
     root_ = position;
     ScoreSearch<G, AlphaBeta<G>> question(game_, search_, search_.score_step());
-    const Answer answer = question.solve(position, window, search_.guess(position), budget, proven_);
+    Answer answer = question.solve(position, window, search_.guess(position), budget, proven_);
     SolveResult result;
     const Bounds& proven = answer.bounds;
     const bool settled = proven.exact() || proven.lower >= window.upper || proven.upper <= window.lower;
     if (settled) {
       const WithoutHints ordered_as_it_is(search_);  // what the table still knows of the line needs none
+      if (answer.move == kNoMove && proven.lower > window.lower && game_.phase(position) != Phase::kOver)
+        answer.move = question.witness({position, proven.lower}, budget);
       for (const Move move : question.principal_variation(position, answer, budget))
         result.principal_variation.push_back(square(move));
     } else if (answer.move != kNoMove) {

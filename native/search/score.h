@@ -23,7 +23,7 @@ struct SharedBounds {
 struct Answer {
   Bounds bounds;
   Move move =
-      kNoMove;  // reaches bounds.lower; kPass where the side must pass; kNoMove where none is known or the game is over
+      kNoMove;  // reaches bounds.lower; kPass where the side must pass; kNoMove where none is known (see witness)
 };
 
 // The score of a position as far as `window` asks: done when the bounds meet, or lower >= window.upper, or
@@ -59,8 +59,6 @@ class ScoreSearch {
       }
       publish(answer.bounds, shared);
     }
-    if (answer.move == kNoMove && answer.bounds.lower > window.lower)
-      answer.move = witness({position, answer.bounds.lower}, budget);
     return answer;
   }
 

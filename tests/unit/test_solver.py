@@ -257,3 +257,22 @@ def test_hints_beside_patterns_add_doubt_and_no_more() -> None:
     assert alone["lower"] == alike["lower"] == noise["lower"]
     assert alike["principal_variation"] == alone["principal_variation"]
     assert noise["nodes"] != alone["nodes"]
+
+
+def test_a_proof_ordered_by_hints_names_its_move() -> None:
+    """Also where a rule at sight proves the start, and positions below still wait for hints."""
+    rules = engine("mnk:4,4,4")
+    position = rules.from_text("----X----X----O- O")[0]
+    solver = rules.solver({"hint_ply": 4})
+    result = start_and_wait(solver, position)
+    while result["status"] == "wanted":
+        wanted = solver.wanted()
+        solver.add_hints(
+            wanted,
+            np.full((len(wanted), rules.squares), 1.0 / rules.squares, np.float32),
+            np.zeros(len(wanted), np.float32),
+        )
+        result = start_and_wait(solver, position)
+    assert (result["status"], result["lower"], result["upper"]) == ("proven", 0, 0)
+    assert result["best_move"] >= 0
+    assert result["principal_variation"][0] == result["best_move"]
