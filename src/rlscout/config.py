@@ -82,9 +82,9 @@ class SelfplayConfig:
     searches: int = setting(1, "searches that take turns, so that CPU and accelerator never wait for each other", 1, 4)
     batch: int = setting(256, "leaves evaluated at once, at most", 1, 1_000_000)
     threads: int = setting(1, "native threads of each search", 1, 1024)
-    simulations: int = setting(96, "simulations a move with a network", 1, 10_000_000)
+    simulations: int = setting(96, "simulations a move with a network", 1, 65_535)
     rollout_simulations: int = setting(
-        800, "simulations a move with random rollouts, before the first network", 1, 10_000_000
+        800, "simulations a move with random rollouts, before the first network", 1, 65_535
     )
     noise_alpha: float = setting(
         1.0, "Dirichlet noise over the n legal root moves has parameter alpha * 10 / n; 0: none", 0.0, 100.0
@@ -166,7 +166,7 @@ class DuelConfig:
     max_pairs: int = setting(400, "pairs of games after which the challenger is refused as undecided", 1, 10_000_000)
     games: int = setting(32, "games in flight; even, as openings are played with both colours", 2, 1_000_000)
     batch: int = setting(256, "leaves evaluated at once, at most", 1, 1_000_000)
-    simulations: int = setting(64, "simulations a move, the same for both players", 1, 10_000_000)
+    simulations: int = setting(64, "simulations a move, the same for both players", 1, 65_535)
     opening_plies: int = setting(4, "random legal moves that make the openings distinct", 0, 10_000)
     temperature: float = setting(0.5, "moves are drawn by visits^(1 / temperature)", 0.01, 100.0)
     temperature_plies: int = setting(4, "for the first plies; the most visited move after", 0, 10_000)
@@ -224,7 +224,7 @@ class SolveConfig:
         60.0, "how often what is proven is saved, to go on from after a kill; 0: only when a proof ends", 0.0, 86_400.0
     )
     table_mb: int = setting(256, "memory of the transposition table", 1, 1_000_000)
-    threads: int = setting(2, "native threads; with 1, node counts repeat to the unit", 1, 1024)
+    threads: int = setting(2, "native threads; with 1, node counts repeat to the unit", 1, 256)
     certificate: bool = setting(True, "write the certificate of the score, and have it verified")
     leaf_empties: int = setting(
         12, "positions with at most so many empty squares are left to the checker; 0: none are", 0, MOST_LEAF_EMPTIES

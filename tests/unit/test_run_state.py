@@ -125,3 +125,55 @@ def test_a_server_that_refuses_to_start_ends_the_run_in_words(
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         assert run(replace(config, server=replace(config.server, address=address, timeout_seconds=1e4))) == 2
     assert f"address {address} is in use" in capsys.readouterr().out
+
+
+def proving(config: Config, store: Any) -> Proving:
+    view = SimpleNamespace(say=print, show=lambda status: None)
+    usage = SimpleNamespace(text=lambda: "")
+    played = game(config.game, config.scoring)
+    return Proving(
+        config,
+        Path(config.data),
+        played,
+        store,
+        view,
+        Status(""),
+        usage,
+        threading.Event(),
+        lambda: None,  # type: ignore[arg-type]
+    )
+
+
+def test_a_proof_that_met_a_limit_goes_on_under_another(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    base = {"game": "othello6", "data": str(tmp_path), "solve.ordering": "static", "solve.compare": "false"}
+    base |= {"solve.position": "XXXXX-OXXXXXOXOXXXOXXOXXOOOOOO------ O", "solve.certificate": "false"}
+    asked = game("othello6").position(base["solve.position"])
+    with open_store(tmp_path, "othello6") as store:
+        first = proving(load(None, {**base, "solve.nodes": "3"}, {}), store)
+        result = first.prove(asked)
+        assert result is not None
+        assert not result["proven"]
+        second = proving(load(None, {**base, "solve.threads": "1"}, {}), store)
+        again = second.prove(asked)
+        assert again is not None
+        assert again["proven"]
+        assert again["nodes"] > result["nodes"] > 0
+        assert "goes on after" in caplog.text
+        (tmp_path / "proof-another.table").touch()
+        second.forget(asked)
+    assert [path.name for path in tmp_path.glob("proof-*")] == ["proof-another.table"]
+
+
+def test_a_score_is_told_where_its_certificate_cannot_be_checked(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **named: object) -> None:
+        raise ValueError("no checker here")
+
+    monkeypatch.setattr("rlscout.run.proving.checker.verify", broken)
+    with open_store(config.data, config.game) as store:
+        result = proving(config, store).prove(game(config.game).position(ENDGAME))
+    assert result is not None
+    assert result["proven"]
+    assert (result["certificate"]["valid"], result["certificate"]["text"]) == (False, "not verified: no checker here")

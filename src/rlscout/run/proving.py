@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlscout import checker, ordering
-from rlscout.config import Config, SolveConfig, device_of
+from rlscout.config import Config, device_of
 from rlscout.games import Game, Position, random_positions
 from rlscout.run.supervisor import RunError
 from rlscout.solving import Limits, Proof, Solution, SolveOptions, solve_with
@@ -65,7 +65,7 @@ class Proving:
             statistics=True,
         )
         limits = Limits(settings.nodes or None, settings.seconds or None)
-        state = self.folder / f"proof-{_digest(asked, settings)}.table"
+        state = self._state(asked)
         seconds = settings.state_seconds or math.inf
         proof = Proof(self.game, options, evaluator, stopping=self.stopping.is_set, state=state, state_seconds=seconds)
         proof.on_progress = self._progress("solving", proof.nodes)
@@ -90,10 +90,16 @@ class Proving:
             self._compare_all(evaluator)
         return None if self.stopping.is_set() else result
 
-    def forget(self) -> None:
+    def forget(self, asked: Position) -> None:
         """Removes what was kept to go on from."""
-        for done in self.folder.glob("proof-*.table*"):  # and what a kill has left half written
-            done.unlink()
+        state = self._state(asked)
+        state.unlink(missing_ok=True)
+        state.with_name(f"{state.name}.part").unlink(missing_ok=True)  # left by a kill
+
+    def _state(self, asked: Position) -> Path:
+        """What is proven is true whatever the settings: a proof goes on under other limits, orders and threads."""
+        question = json.dumps([asked.game.name, asked.game.scoring, asked.text])
+        return self.folder / f"proof-{hashlib.sha256(question.encode()).hexdigest()[:8]}.table"
 
     def _progress(self, phase: str, before: int = 0) -> Callable[[SolveProgress], None]:
         """Tells the view of a proof; `before`: nodes that were spent on it before this phase."""
@@ -127,7 +133,11 @@ class Proving:
         if status != "proven":
             return {"valid": False, "text": f"not complete: {status}"}
         made = {"file": path.name, "bytes": path.stat().st_size, "seconds": round(time.monotonic() - begin, 3)}
-        checked = checker.verify(path, tick=self._verifying, stopping=self.stopping.is_set)
+        try:
+            checked = checker.verify(path, tick=self._verifying, stopping=self.stopping.is_set)
+        except ValueError as error:  # no checker, or not one of this version: the score is proven all the same
+            log.error("verification: %s", error)
+            return {**made, "valid": False, "text": f"not verified: {error}", "check_seconds": 0.0}
         log.info("verification: %s", checked.text)
         return {**made, "valid": checked.valid, "text": checked.text, "check_seconds": round(checked.seconds, 3)}
 
@@ -181,12 +191,6 @@ class Proving:
         grid = ordering.measure(asked, evaluator, show, self.stopping.is_set)
         if len(grid.rows) == len(rows) > 1:
             grid.save(self.folder)
-
-
-def _digest(asked: Position, settings: SolveConfig) -> str:
-    """A name for the question, so that its proof goes on from its own state only."""
-    question = json.dumps([asked.game.name, asked.game.scoring, asked.text, asdict(settings)])
-    return hashlib.sha256(question.encode()).hexdigest()[:8]
 
 
 def _network(config: Config, store: Store, played: Game) -> tuple[int, Evaluator | None]:
