@@ -22,14 +22,14 @@ LENGTH = 32  # positions of a game
 
 
 def make_games(count: int, squares: int) -> list[GameSamples]:
-    """Random arrays of the right shape: storage does not look inside."""
+    """Random arrays of the right shape."""
     random = np.random.default_rng(1)
     width = 2 * -(-squares // 64)
     return [
         GameSamples(
             game=f"benchmark:{number}",
             produced_by_model=0,
-            positions=random.integers(0, 2**63, (LENGTH, width), "<u8"),
+            positions=np.concatenate([own := random.integers(0, 2**63, (LENGTH, width // 2), "<u8"), ~own], axis=1),
             visits=random.integers(0, 200, (LENGTH, squares), "<u2"),
             outcome=random.integers(-64, 65, LENGTH, "<i2"),
             value=random.random(LENGTH, "<f4"),

@@ -75,10 +75,7 @@ def selfplay(
 def _next_start(store: Store, worker: str) -> int:
     """How often this worker was started before: part of the names of its games and of its seed, so that none
     repeats."""
-    key = f"selfplay.{worker}.starts"
-    start = int(store.run_values().get(key, "0"))
-    store.set_run_value(key, str(start + 1))
-    return start
+    return store.count(f"selfplay.{worker}.starts")
 
 
 def _play(

@@ -18,10 +18,12 @@ def make_game(
 ) -> GameSamples:
     """The same arrays for the same number."""
     random = np.random.default_rng(number)
+    words = -(-squares // 64)
+    own, opponent = random.integers(0, 2**64, (2, length, words), "<u8")
     fields: dict[str, Any] = {
         "game": f"{prefix}:{number}",
         "produced_by_model": model,
-        "positions": random.integers(0, 2**64, (length, 2 * -(-squares // 64)), "<u8"),
+        "positions": np.concatenate([own, opponent & ~own], axis=1),
         "visits": random.integers(0, 2**16, (length, squares), "<u2"),
         "outcome": random.integers(-(2**15), 2**15, length, "<i2"),
         "value": random.uniform(-1, 1, length).astype("<f4"),

@@ -8,7 +8,8 @@ library.
     bench     bench ...
 
 Exit status: 0 proven (or valid, or done); 1 a certificate is refused, or a proven score contradicts the answer in a
-file; 2 bad input, said in one line; 3 a limit was met (bounds are printed).
+file; 2 bad input, said in one line; 3 a limit was met (bounds are printed); 4 the store of a run
+cannot be had: no answer, or the database failed.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rlscout.games import Game
     from rlscout.inference import Evaluator
 
-OK, REFUSED, BAD_INPUT, LIMIT = 0, 1, 2, 3
+OK, REFUSED, BAD_INPUT, LIMIT, NO_STORE = 0, 1, 2, 3, 4
 PROGRESS_SECONDS = 3.0
 
 
@@ -157,5 +157,5 @@ def status_of(command: Callable[[], object]) -> int:
             logging.getLogger(__name__).critical("ended by a defect", exc_info=True)
             raise
         print(f"rlscout: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return NO_STORE
     return status if isinstance(status, int) else OK

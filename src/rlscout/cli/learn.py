@@ -98,7 +98,7 @@ def selfplay(
     *,
     server: Server = None,
     keys: Keys = None,
-    worker: Annotated[str, Parameter(help="A name no other self-play of this run has at the same time.")] = "0",
+    worker: Annotated[str, Parameter(help="Name of this self-play in the log, the metrics and its games.")] = "0",
     games: Annotated[NotNegative, Parameter(help="Stop once so many games, or a few more, are played; 0: never.")] = 0,
     set_: Settings = (),
     supervised: Supervised = False,
@@ -182,6 +182,7 @@ def _job(
     with open_store(
         where, played.name, keys=key_folder, timeout=config.server.timeout_seconds, stopping=stopping
     ) as store:
+        store.set_run_value("scoring", played.scoring)
         logging.getLogger(__name__).info("%s of %s with %s", kind, played.name, where)
         if kind == "selfplay":
             from rlscout.selfplay import selfplay

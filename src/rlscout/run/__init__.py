@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -80,7 +81,8 @@ def run(config: Config) -> int:
             print(f"{_title(config)}: solved before\n")
             return _tell_all(state.result, config, state, played)
         if holds_run(folder):
-            open_run(folder, played.name).close()  # of another game, or damaged: told before its settings are replaced
+            with open_run(folder, played.name) as store:  # what does not fit is told before the settings are replaced
+                store.set_run_value("scoring", played.scoring)
         return _sit(config, played, asked, state)
 
 
@@ -115,11 +117,13 @@ def _sit(config: Config, played: Game, asked: Position, state: RunState) -> int:
             return 2
         finally:
             session.close()
-    _report(config, folder)
     if state.result is None or stopping.is_set():
         print(f"stopped after {clock(state.learning_seconds)} of learning; the same command goes on from here")
-        return 130
-    return _tell_all(state.result, config, state, played)
+        status = 130
+    else:
+        status = _tell_all(state.result, config, state, played)
+    _report(config, folder)
+    return status
 
 
 def _title(config: Config) -> str:
@@ -248,11 +252,15 @@ class Session:
             if result is not None:
                 self.state.result = result
                 self.state.save(self.folder)
-                proving.forget()
+                if result["proven"]:
+                    proving.forget(asked)
 
 
 def _report(config: Config, folder: Path) -> None:
     from rlscout.report import write_report
 
-    if holds_run(folder):
-        write_report(config, folder / "report.html")
+    try:
+        if holds_run(folder):
+            write_report(config, folder / "report.html")
+    except ValueError as error:
+        print(f"rlscout: no report: {error}", file=sys.stderr)

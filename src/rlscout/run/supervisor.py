@@ -56,7 +56,7 @@ class Child:
             status = self.process.returncode
             log.warning("%s ended with status %d", self.name, status)
             self.process = None
-            if status == 2:
+            if status in (2, 4):  # bad input, or a store that is not to be had: not mended by another start
                 raise RunError(f"{self.name} cannot go on")
             self.crashes = [t for t in self.crashes if now - t < CRASH_SECONDS] + [now]
             if len(self.crashes) > CRASHES:

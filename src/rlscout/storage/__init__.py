@@ -241,9 +241,13 @@ class MetricStore(Protocol):
 
 
 class RunStore(Protocol):
-    """What the run is: small texts by key ("game" is fixed; config, code version, seed, phase ...)."""
+    """What the run is: small texts by key. "game" is fixed when the database is made, "scoring" by the first that sets it."""
 
-    def set_run_value(self, key: str, value: str) -> None: ...
+    def set_run_value(self, key: str, value: str) -> None:
+        """ValueError where a fixed value is another."""
+
+    def count(self, key: str) -> int:
+        """How often this was called with `key` before, by whomever."""
 
     def run_values(self) -> dict[str, str]: ...
 

@@ -62,6 +62,7 @@ class Database:
         except BaseException:
             self._connection.close()
             raise
+        self._opened = path.stat()
 
     def close(self) -> None:
         with self._lock, self._explained():
@@ -77,6 +78,7 @@ class Database:
     def write(self, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction: committed at the end of the block, undone where the block raises."""
         with self._lock, self._explained():
+            self._check_place()
             if durable:
                 self._connection.execute("pragma synchronous = full")
             try:
@@ -88,6 +90,15 @@ class Database:
                     self._connection.execute("rollback")
                 if durable:
                     self._connection.execute("pragma synchronous = normal")
+
+    def _check_place(self) -> None:
+        """What is written to a file that was removed is lost."""
+        try:
+            there = os.path.samestat(self.path.stat(), self._opened)
+        except OSError as error:
+            raise StoreError(f"{self.path}: the database is gone while it is open: {error.strerror}") from None
+        if not there:
+            raise StoreError(f"{self.path}: another file has taken the place of the database while it is open")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

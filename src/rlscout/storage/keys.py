@@ -70,6 +70,17 @@ def allowed_clients(folder: Path) -> frozenset[bytes]:
     return frozenset(_as_key(word, folder / "clients.pub") for word in words)
 
 
+def check_address(address: str, *, bind: bool = False) -> None:
+    """ValueError where an address is none; a port to `bind` may be `*`, any that is free."""
+    found = re.fullmatch(r"tcp://(?:\[[^\[\]]+\]|[^:/\[\]]+):(\d{1,5}|\*)", address)
+    port = found[1] if found else "0"
+    if (port == "*" and not bind) or (port != "*" and not 1 <= int(port) <= 65535):
+        allowed = ", or * for any that is free" if bind else ""
+        raise ValueError(
+            f"address {address!r}: allowed is tcp://HOST:PORT, IPv6 as tcp://[::1]:PORT, with a port of 1 to 65535{allowed}"
+        )
+
+
 def is_loopback(address: str) -> bool:
     """Whether only this machine can reach the address."""
     host = address.removeprefix("tcp://").rpartition(":")[0].strip("[]")

@@ -262,10 +262,22 @@ class LocalStore:
     def set_run_value(self, key: str, value: str) -> None:
         if key == "game":
             raise ValueError(f"the game of a database is fixed: {self._database.game}")
-        # How often a worker was started: were that forgotten, the names of its next games would be those of others, and the store
-        # would take them for known.
         with self._database.write(durable=True) as connection:
+            held = connection.execute("select value from run where key = ?", (key,)).fetchone()
+            if key == "scoring" and held not in (None, (value,)):
+                raise ValueError(
+                    f"{self._database.path} holds games scored by {held[0]}, not {value}: give another folder for {value}"
+                )
             connection.execute("insert or replace into run values (?, ?)", (key, value))
+
+    def count(self, key: str) -> int:
+        # Durable: were a start of self-play forgotten, the names of its next games would be those of others, and the store would
+        # take them for known.
+        with self._database.write(durable=True) as connection:
+            held = connection.execute("select value from run where key = ?", (key,)).fetchone()
+            before = int(held[0]) if held else 0
+            connection.execute("insert or replace into run values (?, ?)", (key, str(before + 1)))
+        return before
 
     def run_values(self) -> dict[str, str]:
         with self._database.read() as connection:

@@ -19,12 +19,12 @@ from typing import Any, Self, cast
 import zmq
 
 from rlscout.storage import Store, StoreError
-from rlscout.storage.keys import is_loopback, use_client_keys
+from rlscout.storage.keys import check_address, is_loopback, use_client_keys
 from rlscout.storage.messages import MAGIC, MAX_FRAME, REQUESTS, BadMessage, Decoder, Failure, answer_decoder, encode
 
 FIRST_WAIT = 1.0  # seconds until the first resend, then twice as long each time
 LONGEST_WAIT = 8.0
-HEARTBEAT_MS = 5000  # notices a host that vanished; answered by the server's socket even while SQLite works
+VANISHED_SECONDS = 20  # after which a host that does not answer at all is given up, and connected to again
 LAST_SECONDS = 2.0  # for an answer, once the caller is asked to stop
 SLICE = 0.2  # how soon that is noticed
 
@@ -50,8 +50,7 @@ class RemoteStore:
     def __init__(
         self, address: str, keys: Path | None, timeout: float, stopping: threading.Event | None = None
     ) -> None:
-        if not address.startswith("tcp://"):
-            raise ValueError(f"address {address!r}: allowed is tcp://HOST:PORT")
+        check_address(address)
         if keys is None and not is_loopback(address):
             raise ValueError(f"{address} is not this machine: talking to it needs CURVE keys (`rlscout keys`)")
         self._address, self._keys, self._timeout = address, keys, timeout
@@ -144,8 +143,12 @@ class RemoteStore:
         self._socket.linger = 0
         self._socket.maxmsgsize = MAX_FRAME
         self._socket.reconnect_ivl_max = 1000  # milliseconds, as the next
-        self._socket.heartbeat_ivl = HEARTBEAT_MS
-        self._socket.heartbeat_timeout = 4 * HEARTBEAT_MS
+        # By the system: heartbeats of ZeroMQ would wait in a server that is stopped for a while, and end it (see QUEUED there).
+        self._socket.tcp_keepalive = 1
+        self._socket.tcp_keepalive_idle = self._socket.tcp_keepalive_intvl = VANISHED_SECONDS // 4
+        self._socket.tcp_keepalive_cnt = 3
+        self._socket.tcp_maxrt = 1000 * VANISHED_SECONDS
+        self._socket.ipv6 = True
         if self._keys is not None:
             use_client_keys(self._socket, self._keys)
         try:

@@ -39,6 +39,9 @@ def check_game(game: GameSamples) -> None:
             f"game {game.game}: positions {list(game.positions.shape)} must be [T, 2W], "
             f"visits {list(game.visits.shape)} must be [T, S]"
         )
+    own, opponent = np.split(game.positions, 2, axis=1)
+    if (both := (own & opponent).any(axis=1)).any():
+        raise ValueError(f"game {game.game}: position {int(both.argmax())} has stones of both sides on one square")
     if not np.isfinite(game.value).all():
         raise ValueError(f"game {game.game}: value holds infinities or what is not a number")
 

@@ -21,14 +21,14 @@ import zmq
 from zmq.utils import z85
 
 from rlscout.storage import Store, StoreError
-from rlscout.storage.keys import allowed_clients, is_loopback, use_server_keys
+from rlscout.storage.keys import allowed_clients, check_address, is_loopback, use_server_keys
 from rlscout.storage.local import LocalStore
 from rlscout.storage.messages import MAGIC, MAX_FRAME, BadMessage, Failure, Result, encode, request_decoder
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 100  # how soon `stop` is noticed
-QUEUED = 8  # requests of one client that wait; a client sends one at a time
+QUEUED = 256  # requests of one client that wait: libzmq 4.3 aborts where a client leaves whose heartbeats wait behind so many
 REMEMBERED = 256  # answers kept for resends
 REMEMBERED_BYTES = 4096  # larger answers are those of reads, which are done again instead
 
@@ -50,8 +50,7 @@ class Server:
         """Binds `address`; a port `*` is any free one, see `address` of the object.
 
         ValueError: not loopback and no keys, or no such address. StoreError: the address is in use."""
-        if not address.startswith("tcp://"):
-            raise ValueError(f"address {address!r}: allowed is tcp://HOST:PORT")
+        check_address(address, bind=True)
         if keys is None and not is_loopback(address):
             raise ValueError(
                 f"address {address}: beyond this machine a server needs CURVE keys (`rlscout keys` makes them); "
@@ -65,10 +64,11 @@ class Server:
         self._answered: OrderedDict[bytes, tuple[bytes, bytes]] = OrderedDict()
         self._context = zmq.Context()
         try:
-            self._door = _Door(self._context, allowed_clients(keys)) if keys else None
+            self._door = _Door(self._context, keys) if keys else None
             self._socket = self._context.socket(zmq.ROUTER)
             self._socket.maxmsgsize = MAX_FRAME
             self._socket.rcvhwm = QUEUED
+            self._socket.ipv6 = "[" in address
             if keys:
                 use_server_keys(self._socket, keys)
             self._socket.bind(address)
@@ -161,15 +161,19 @@ class Server:
 
 
 class _Door:
-    """Decides which clients get in (ZAP, rfc.zeromq.org/spec/27): those whose public CURVE key is allowed."""
+    """Decides which clients get in (ZAP, rfc.zeromq.org/spec/27): those whose public CURVE key is allowed when they connect."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], allowed: frozenset[bytes]) -> None:
-        self._allowed = allowed
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Path) -> None:
+        self._keys, self._allowed = keys, allowed_clients(keys)
         self.socket = context.socket(zmq.REP)
         self.socket.bind("inproc://zeromq.zap.01")
 
     def answer(self) -> None:
         version, sequence, _domain, address, _identity, mechanism, *credentials = self.socket.recv_multipart()
+        try:
+            self._allowed = allowed_clients(self._keys)
+        except ValueError as error:
+            log.error("%s; the clients that were allowed before still are", error)
         key = z85.encode(credentials[0]) if mechanism == b"CURVE" and credentials else b""
         if key in self._allowed:
             status, text = b"200", b"OK"

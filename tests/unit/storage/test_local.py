@@ -196,6 +196,16 @@ def test_what_must_outlive_a_power_loss_is_flushed(database: Path) -> None:
         assert flushed(lambda: store.set_evaluation(3, "-"))
         assert flushed(lambda: store.add_claim(claim))
         assert flushed(lambda: store.add_certificate(Certificate("a.cert", 1, "checked")))
-        assert flushed(lambda: store.set_run_value("selfplay.w.starts", "1"))
+        assert flushed(lambda: store.count("selfplay.w.starts"))
         assert not flushed(lambda: store.add_games([make_game(99)]))
         assert not flushed(lambda: store.save_training(TrainingState(1, 1, b"")))
+
+
+def test_a_database_that_was_removed_takes_nothing_more(tmp_path: Path) -> None:
+    with LocalStore(tmp_path, "othello6") as store:
+        store.add_games([make_game(1)])
+        (tmp_path / "rlscout.db").rename(tmp_path / "away.db")
+        with pytest.raises(StoreError, match="the database is gone while it is open"):
+            store.add_games([make_game(2)])
+        with LocalStore(tmp_path, "othello6"), pytest.raises(StoreError, match="another file has taken the place"):
+            store.add_games([make_game(2)])

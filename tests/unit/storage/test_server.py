@@ -42,6 +42,50 @@ def test_another_game_is_refused_by_name(tmp_path: Path) -> None:
         open_store(server.address, "othello8")
 
 
+def test_a_client_that_leaves_while_the_server_is_stopped_does_not_end_it(tmp_path: Path) -> None:
+    """As libzmq 4.3 did where its heartbeats waited behind more requests than the socket takes."""
+    program = (
+        "import sys; from pathlib import Path; from rlscout.storage.server import serve; "
+        "serve(Path(sys.argv[1]), 'tcp://127.0.0.1:*', 'othello6', ready=lambda address: print(address, flush=True))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        address = server.stdout.readline().strip()
+        with zmq.Context() as context, context.socket(zmq.DEALER) as client:
+            client.linger = 0
+            client.heartbeat_ivl, client.heartbeat_timeout = 50, 20_000
+            client.connect(address)
+            request = [MAGIC, b"r" * 16, *encode(REQUESTS["ping"]())]
+            client.send_multipart(request)
+            client.recv_multipart()
+            server.send_signal(signal.SIGSTOP)
+            for _ in range(20):
+                client.send_multipart(request)
+                time.sleep(0.1)
+        server.send_signal(signal.SIGCONT)
+        with open_store(address, "othello6") as store:
+            assert store.ping().game == "othello6"
+        server.terminate()
+    assert server.returncode == 0
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "80000", "-1", "five", ""])
+def test_a_port_that_is_none_is_refused(port: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="with a port of 1 to 65535"):
+        open_store(f"tcp://127.0.0.1:{port}")
+    with (
+        LocalStore(tmp_path, "othello6") as local,
+        pytest.raises(ValueError, match="with a port of 1 to 65535, or \\*"),
+    ):
+        Server(local, f"tcp://127.0.0.1:{port}")
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 here")
+def test_ipv6(tmp_path: Path) -> None:
+    with serving(tmp_path, "tcp://[::1]:*") as server, open_store(server.address, "othello6") as store:
+        assert store.ping().game == "othello6"
+
+
 def test_garbage_is_refused_and_the_server_lives(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     header, body = encode(REQUESTS["add_games"]([make_game(1)]))
@@ -246,6 +290,26 @@ def test_missing_and_broken_keys_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"client\.key: a key has 40 characters") as caught:
         open_store("tcp://127.0.0.1:1", keys=tmp_path / "keys")
     assert "short" not in str(caught.value)
+
+
+def test_clients_are_allowed_and_refused_while_the_server_runs(tmp_path: Path) -> None:
+    keys, laptop = tmp_path / "keys", tmp_path / "laptop"
+    make_keys(keys)
+    with serving(tmp_path / "run", keys=keys) as server:
+        make_keys(keys, "laptop")
+        laptop.mkdir()
+        (laptop / "client.key").write_bytes((keys / "laptop.key").read_bytes())
+        (laptop / "server.pub").write_bytes((keys / "server.pub").read_bytes())
+        with open_store(server.address, keys=laptop) as store:
+            assert store.ping().game == "othello6"
+        clients = (keys / "clients.pub").read_text().splitlines()
+        (keys / "clients.pub").write_text(clients[0] + "\n")
+        with pytest.raises(StoreError, match="no answer"):
+            open_store(server.address, keys=laptop, timeout=1.0)
+        (keys / "damaged").write_text("damaged\n")
+        (keys / "damaged").replace(keys / "clients.pub")  # at once: the refused client may be trying again
+        with open_store(server.address, keys=keys) as store:
+            assert store.ping().game == "othello6"
 
 
 def test_the_server_cleans_up_by_itself(tmp_path: Path) -> None:

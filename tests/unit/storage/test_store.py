@@ -292,6 +292,35 @@ def test_run_values(store: Store) -> None:
     assert store.ping().game == "othello6"
 
 
+def test_the_scoring_of_a_run_is_fixed_by_the_first_that_sets_it(store: Store) -> None:
+    store.set_run_value("scoring", "empties")
+    store.set_run_value("scoring", "empties")
+    with pytest.raises(ValueError, match="holds games scored by empties, not discs: give another folder for discs"):
+        store.set_run_value("scoring", "discs")
+    assert store.run_values()["scoring"] == "empties"
+
+
+def test_calls_are_counted_one_by_one_whoever_calls(store: Store) -> None:
+    counted: list[int] = []
+    callers = [
+        threading.Thread(target=lambda: counted.extend(store.count("starts") for _ in range(10))) for _ in range(4)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(counted) == list(range(40))
+    assert store.count("other") == 0
+
+
+def test_stones_of_both_sides_on_one_square_are_refused(store: Store) -> None:
+    game = make_game(1)
+    game.positions[2] |= np.uint64(1 << 20)
+    with pytest.raises(ValueError, match=f"game {game.game}: position 2 has stones of both sides on one square"):
+        store.add_games([game])
+    assert store.sample_counts().games == 0
+
+
 def test_clean_up_spares_what_training_has_not_received(store: Store) -> None:
     store.add_games([make_game(number, length=10) for number in range(10)])
     nothing = CleanedUp(0, 0, 0, False)
