@@ -26,6 +26,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rlscout.games import canonical_name
+
 Evaluation = Literal["+", "-"]
 """Of a model: "+" it was promoted, "-" it was not."""
 
@@ -167,7 +169,8 @@ class SampleStore(Protocol):
         """The samples with `id > after_id`, oldest first, at most `limit`. Ids follow the order of the commits, so that
         a reader that passes on `last_id` gets every sample once."""
 
-    def sample_counts(self) -> SampleCounts: ...
+    def sample_counts(self) -> SampleCounts:
+        """How many samples and games there are, and were."""
 
 
 class ModelStore(Protocol):
@@ -192,7 +195,8 @@ class ModelStore(Protocol):
     def save_training(self, state: TrainingState) -> None:
         """Replaces the state saved before, at once or not at all."""
 
-    def load_training(self) -> TrainingState | None: ...
+    def load_training(self) -> TrainingState | None:
+        """The state saved last; None where there is none."""
 
 
 class DuelStore(Protocol):
@@ -229,7 +233,8 @@ class ClaimStore(Protocol):
     def add_certificate(self, certificate: Certificate) -> None:
         """Replaces what was known about a certificate at the same path."""
 
-    def certificates(self) -> list[Certificate]: ...
+    def certificates(self) -> list[Certificate]:
+        """All, in order of their paths."""
 
 
 class MetricStore(Protocol):
@@ -244,18 +249,20 @@ class RunStore(Protocol):
     """What the run is: small texts by key. "game" is fixed when the database is made, "scoring" by the first that sets it."""
 
     def set_run_value(self, key: str, value: str) -> None:
-        """ValueError where a fixed value is another."""
+        """Replaces what the key had. ValueError where a fixed value is another."""
 
     def count(self, key: str) -> int:
         """How often this was called with `key` before, by whomever."""
 
-    def run_values(self) -> dict[str, str]: ...
+    def run_values(self) -> dict[str, str]:
+        """All, by key."""
 
 
 class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStore, Protocol):
     """All of it, in one database that holds one game."""
 
-    def ping(self) -> StoreInfo: ...
+    def ping(self) -> StoreInfo:
+        """Which game and database it is; of a server, that it answers."""
 
     def clean_up(self, keep_samples: int, keep_models: int, keep_metrics: int) -> CleanedUp:
         """Removes a bounded share of what is old, in well under a second; `more` says whether to call again.
@@ -265,7 +272,8 @@ class Store(SampleStore, ModelStore, DuelStore, ClaimStore, MetricStore, RunStor
         go, except the newest `keep_models`; those of promoted and pending models stay, and so do all rows of models.
         Metrics go, except the newest `keep_metrics`."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing else may be called after."""
 
     def __enter__(self) -> Self: ...
 
@@ -319,9 +327,10 @@ def open_store(
 ) -> Store:
     """Opens a folder or database file of this machine, or connects to a server (`tcp://host:port`).
 
-    With `game`, a local database that is not there yet is made; ValueError where the database holds another game.
+    With `game`, by any of its names, a local database that is not there yet is made; ValueError where the database holds another game.
     For servers: `keys` is a folder of CURVE keys (see `keys.make_keys`). A call that is not answered is sent again, across
     restarts of the server, and raises StoreError after `timeout` seconds, or after two once `stopping` is set."""
+    game = None if game is None else canonical_name(game)
     if "://" in str(where):
         from rlscout.storage.remote import connect
 

@@ -24,6 +24,7 @@ from rlscout.storage import (
     Model,
     SampleBatch,
     SampleCounts,
+    Store,
     StoreInfo,
     TrainingState,
 )
@@ -39,7 +40,7 @@ _DUEL = ", ".join(Duel.__struct_fields__)
 _CLAIM = ", ".join(Claim.__struct_fields__)
 
 
-class LocalStore:
+class LocalStore(Store):
     """`Store` over one SQLite file; several processes may have it open at once."""
 
     def __init__(self, where: Path, game: str | None = None) -> None:

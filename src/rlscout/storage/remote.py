@@ -66,6 +66,7 @@ class RemoteStore:
             raise
 
     def close(self) -> None:
+        """Nothing else may be called after."""
         with self._lock:
             self._context.destroy(linger=0)
             self._socket = None

@@ -1,5 +1,6 @@
 """What every store keeps and refuses: one suite for the local and the remote one."""
 
+import inspect
 import math
 import threading
 from collections.abc import Iterator
@@ -396,3 +397,17 @@ def test_a_closed_store_says_so(store: Store) -> None:
     store.close()
     with pytest.raises(StoreError):
         store.models()
+
+
+def test_help_tells_of_every_method(store: Store) -> None:
+    methods = [name for name in dir(Store) if not name.startswith("_")]
+    assert len(methods) > 20
+    assert [name for name in methods if not inspect.getdoc(getattr(store, name))] == []
+
+
+def test_a_game_is_known_by_all_its_names(tmp_path: Path) -> None:
+    for name in ("tictactoe", "mnk:3,3,3", "TicTacToe", None):
+        with open_store(tmp_path, name) as opened:
+            assert opened.ping().game == "mnk:3,3,3"
+    with pytest.raises(ValueError, match="holds the game mnk:3,3,3, not mnk:8,8,5"):
+        open_store(tmp_path, "gomoku8")
