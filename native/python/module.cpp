@@ -18,7 +18,11 @@ NB_MODULE(RLSCOUT_MODULE, module) {
   module.attr("VARIANT") = RLSCOUT_VARIANT;
   module.def("families", &families);
   module.def("engine", &make_engine, nb::arg("game"), nb::arg("scoring") = kDefaultScoring);
-  nb::class_<Engine> engine(module, "Engine");
+  nb::class_<Engine> engine(
+      module, "Engine",
+      "The rules of one game, its exact solver and its batched search. Positions are packed, "
+      "uint64[B, 2 * words]: the stones of\nthe side to move, then the opponent's; moves are squares, -1 a pass. "
+      "rlscout/_native.pyi says what each call takes and gives.");
   bind_rules(engine);
   bind_solver(module, engine);
   bind_batched_search(module, engine);

@@ -44,129 +44,160 @@ void bind_rules(nb::class_<Engine>& engine) {
              const std::size_t size = packed.size();
              return to_numpy(std::move(packed), {size});
            })
-      .def("validate",
-           [](const Engine& e, In<std::uint64_t> positions) {
-             const Words words = positions_of(e, positions);
-             nb::gil_scoped_release release;
-             e.validate(words);
-           })
-      .def("legal",
-           [](const Engine& e, In<std::uint64_t> positions) {
-             const Words words = positions_of(e, positions);
-             const std::size_t width = static_cast<std::size_t>(e.info().words);
-             std::vector<std::uint64_t> moves(words.size() / 2);
-             {
-               nb::gil_scoped_release release;
-               e.legal(words, moves);
-             }
-             return to_numpy(std::move(moves), {positions.shape(0), width});
-           })
-      .def("phase",
-           [](const Engine& e, In<std::uint64_t> positions) {
-             const Words words = positions_of(e, positions);
-             std::vector<std::uint8_t> phases(positions.shape(0));
-             {
-               nb::gil_scoped_release release;
-               e.phase(words, phases);
-             }
-             return to_numpy(std::move(phases), {positions.shape(0)});
-           })
-      .def("play",
-           [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> moves) {
-             const Words words = positions_of(e, positions);
-             const auto squares = one_per_position(moves, positions.shape(0), "moves");
-             std::vector<std::uint64_t> next(words.size());
-             {
-               nb::gil_scoped_release release;
-               e.play(words, squares, next);
-             }
-             return to_numpy(std::move(next), {positions.shape(0), positions.shape(1)});
-           })
-      .def("score",
-           [](const Engine& e, In<std::uint64_t> positions) {
-             const Words words = positions_of(e, positions);
-             std::vector<std::int32_t> scores(positions.shape(0));
-             {
-               nb::gil_scoped_release release;
-               e.score(words, scores);
-             }
-             return to_numpy(std::move(scores), {positions.shape(0)});
-           })
-      .def("transform",
-           [](const Engine& e, In<std::uint64_t> positions, In<std::uint8_t> symmetries) {
-             const Words words = positions_of(e, positions);
-             const auto indices = one_per_position(symmetries, positions.shape(0), "symmetries");
-             std::vector<std::uint64_t> images(words.size());
-             {
-               nb::gil_scoped_release release;
-               e.transform(words, indices, images);
-             }
-             return to_numpy(std::move(images), {positions.shape(0), positions.shape(1)});
-           })
-      .def("canonical",
-           [](const Engine& e, In<std::uint64_t> positions) {
-             const Words words = positions_of(e, positions);
-             std::vector<std::uint64_t> images(words.size());
-             std::vector<std::uint8_t> symmetries(positions.shape(0));
-             {
-               nb::gil_scoped_release release;
-               e.canonical(words, images, symmetries);
-             }
-             return std::make_pair(to_numpy(std::move(images), {positions.shape(0), positions.shape(1)}),
-                                   to_numpy(std::move(symmetries), {positions.shape(0)}));
-           })
+      .def(
+          "validate",
+          [](const Engine& e, In<std::uint64_t> positions) {
+            const Words words = positions_of(e, positions);
+            nb::gil_scoped_release release;
+            e.validate(words);
+          },
+          nb::arg("positions"))
+      .def(
+          "legal",
+          [](const Engine& e, In<std::uint64_t> positions) {
+            const Words words = positions_of(e, positions);
+            const std::size_t width = static_cast<std::size_t>(e.info().words);
+            std::vector<std::uint64_t> moves(words.size() / 2);
+            {
+              nb::gil_scoped_release release;
+              e.legal(words, moves);
+            }
+            return to_numpy(std::move(moves), {positions.shape(0), width});
+          },
+          nb::arg("positions"))
+      .def(
+          "phase",
+          [](const Engine& e, In<std::uint64_t> positions) {
+            const Words words = positions_of(e, positions);
+            std::vector<std::uint8_t> phases(positions.shape(0));
+            {
+              nb::gil_scoped_release release;
+              e.phase(words, phases);
+            }
+            return to_numpy(std::move(phases), {positions.shape(0)});
+          },
+          nb::arg("positions"))
+      .def(
+          "play",
+          [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> moves) {
+            const Words words = positions_of(e, positions);
+            const auto squares = one_per_position(moves, positions.shape(0), "moves");
+            std::vector<std::uint64_t> next(words.size());
+            {
+              nb::gil_scoped_release release;
+              e.play(words, squares, next);
+            }
+            return to_numpy(std::move(next), {positions.shape(0), positions.shape(1)});
+          },
+          nb::arg("positions"), nb::arg("moves"))
+      .def(
+          "score",
+          [](const Engine& e, In<std::uint64_t> positions) {
+            const Words words = positions_of(e, positions);
+            std::vector<std::int32_t> scores(positions.shape(0));
+            {
+              nb::gil_scoped_release release;
+              e.score(words, scores);
+            }
+            return to_numpy(std::move(scores), {positions.shape(0)});
+          },
+          nb::arg("positions"))
+      .def(
+          "transform",
+          [](const Engine& e, In<std::uint64_t> positions, In<std::uint8_t> symmetries) {
+            const Words words = positions_of(e, positions);
+            const auto indices = one_per_position(symmetries, positions.shape(0), "symmetries");
+            std::vector<std::uint64_t> images(words.size());
+            {
+              nb::gil_scoped_release release;
+              e.transform(words, indices, images);
+            }
+            return to_numpy(std::move(images), {positions.shape(0), positions.shape(1)});
+          },
+          nb::arg("positions"), nb::arg("symmetries"))
+      .def(
+          "canonical",
+          [](const Engine& e, In<std::uint64_t> positions) {
+            const Words words = positions_of(e, positions);
+            std::vector<std::uint64_t> images(words.size());
+            std::vector<std::uint8_t> symmetries(positions.shape(0));
+            {
+              nb::gil_scoped_release release;
+              e.canonical(words, images, symmetries);
+            }
+            return std::make_pair(to_numpy(std::move(images), {positions.shape(0), positions.shape(1)}),
+                                  to_numpy(std::move(symmetries), {positions.shape(0)}));
+          },
+          nb::arg("positions"))
       .def("symmetry_squares",
            [](const Engine& e) {
              const auto symmetries = static_cast<std::size_t>(e.info().symmetries);
              return to_numpy(e.symmetry_squares(), {symmetries, static_cast<std::size_t>(e.info().squares)});
            })
-      .def("values",
-           [](const Engine& e, In<std::int32_t> scores, float margin) {
-             if (scores.ndim() != 1)
-               throw std::invalid_argument("scores of shape " + shape_text(scores) + ": [B] is allowed");
-             if (!(margin >= 0.0f && margin <= 1.0f))
-               throw std::invalid_argument("margin " + std::to_string(margin) + ": 0 to 1 is allowed");
-             std::vector<float> values(scores.size());
-             for (std::size_t i = 0; i < values.size(); ++i) values[i] = e.value_of(scores.data()[i], margin);
-             return to_numpy(std::move(values), {scores.shape(0)});
-           })
-      .def("to_text", [](const Engine& e, In<std::uint64_t> position,
-                         bool first_to_move) { return e.to_text(position_of(e, position), first_to_move); })
-      .def("from_text",
-           [](const Engine& e, std::string_view text) {
-             auto [packed, first_to_move] = e.from_text(text);
-             const std::size_t size = packed.size();
-             return std::make_pair(to_numpy(std::move(packed), {size}), first_to_move);
-           })
+      .def(
+          "values",
+          [](const Engine& e, In<std::int32_t> scores, float margin) {
+            if (scores.ndim() != 1)
+              throw std::invalid_argument("scores of shape " + shape_text(scores) + ": [B] is allowed");
+            if (!(margin >= 0.0f && margin <= 1.0f))
+              throw std::invalid_argument("margin " + std::to_string(margin) + ": 0 to 1 is allowed");
+            std::vector<float> values(scores.size());
+            for (std::size_t i = 0; i < values.size(); ++i) values[i] = e.value_of(scores.data()[i], margin);
+            return to_numpy(std::move(values), {scores.shape(0)});
+          },
+          nb::arg("scores"), nb::arg("margin"))
+      .def(
+          "to_text",
+          [](const Engine& e, In<std::uint64_t> position, bool first_to_move) {
+            return e.to_text(position_of(e, position), first_to_move);
+          },
+          nb::arg("position"), nb::arg("first_to_move"))
+      .def(
+          "from_text",
+          [](const Engine& e, std::string_view text) {
+            auto [packed, first_to_move] = e.from_text(text);
+            const std::size_t size = packed.size();
+            return std::make_pair(to_numpy(std::move(packed), {size}), first_to_move);
+          },
+          nb::arg("text"))
       .def_prop_ro("pattern_shape",
                    [](const Engine& e) {
                      const PatternShape shape = e.pattern_shape();
                      return std::make_tuple(shape.first_stage, shape.stages, shape.stage_size, shape.features);
                    })
-      .def("pattern_features",
-           [](const Engine& e, In<std::uint64_t> positions) {
-             const Words words = positions_of(e, positions);
-             const auto features = static_cast<std::size_t>(e.pattern_shape().features);
-             std::vector<std::int32_t> indices(positions.shape(0) * features);
-             {
-               nb::gil_scoped_release release;
-               e.pattern_features(words, indices);
-             }
-             return to_numpy(std::move(indices), {positions.shape(0), features});
-           })
-      .def("exact_labels",
-           [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> patterns) {
-             return labels<std::int64_t>(e, positions, patterns, &Engine::exact_labels);
-           })
-      .def("labels_ahead",
-           [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> patterns) {
-             return labels<std::int32_t>(e, positions, patterns, &Engine::labels_ahead);
-           })
-      .def("perft", [](const Engine& e, In<std::uint64_t> position, int depth) {
-        const Words packed = position_of(e, position);
-        nb::gil_scoped_release release;
-        return e.perft(packed, depth);
-      });
+      .def(
+          "pattern_features",
+          [](const Engine& e, In<std::uint64_t> positions) {
+            const Words words = positions_of(e, positions);
+            const auto features = static_cast<std::size_t>(e.pattern_shape().features);
+            std::vector<std::int32_t> indices(positions.shape(0) * features);
+            {
+              nb::gil_scoped_release release;
+              e.pattern_features(words, indices);
+            }
+            return to_numpy(std::move(indices), {positions.shape(0), features});
+          },
+          nb::arg("positions"))
+      .def(
+          "exact_labels",
+          [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> patterns) {
+            return labels<std::int64_t>(e, positions, patterns, &Engine::exact_labels);
+          },
+          nb::arg("positions"), nb::arg("patterns"))
+      .def(
+          "labels_ahead",
+          [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> patterns) {
+            return labels<std::int32_t>(e, positions, patterns, &Engine::labels_ahead);
+          },
+          nb::arg("positions"), nb::arg("patterns"))
+      .def(
+          "perft",
+          [](const Engine& e, In<std::uint64_t> position, int depth) {
+            const Words packed = position_of(e, position);
+            nb::gil_scoped_release release;
+            return e.perft(packed, depth);
+          },
+          nb::arg("position"), nb::arg("depth"));
 }
 
 }  // namespace rlscout::python

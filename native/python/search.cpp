@@ -131,12 +131,14 @@ void scatter(PythonSearch& s, int player, In<Weight> policy, In<float> value) {
 
 void bind_batched_search(nb::module_& module, nb::class_<Engine>& engine) {
   nb::class_<PythonSearch>(module, "BatchedSearch")
-      .def("set_positions",
-           [](PythonSearch& s, In<std::uint64_t> positions) {
-             const Words words = positions_of(s.engine, positions);
-             s.engine.validate(words);
-             s.job->set_positions(words);
-           })
+      .def(
+          "set_positions",
+          [](PythonSearch& s, In<std::uint64_t> positions) {
+            const Words words = positions_of(s.engine, positions);
+            s.engine.validate(words);
+            s.job->set_positions(words);
+          },
+          nb::arg("positions"))
       .def(
           "gather",
           [](PythonSearch& s, int player, Writable positions, Writable legal, double seconds) {

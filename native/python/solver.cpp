@@ -132,7 +132,7 @@ void bind_solver(nb::module_& module, nb::class_<Engine>& engine) {
           [](const PythonSolver& s, const std::string& path, const std::string& note) { s.solver->save(path, note); },
           nb::arg("path"), nb::arg("note") = "", nb::call_guard<nb::gil_scoped_release>())
       .def(
-          "load", [](PythonSolver& s, const std::string& path) { return s.solver->load(path); },
+          "load", [](PythonSolver& s, const std::string& path) { return s.solver->load(path); }, nb::arg("path"),
           nb::call_guard<nb::gil_scoped_release>());
   engine.def(
       "solver",

@@ -1,8 +1,11 @@
 """Which processor variant is loaded, and what is said where none can be."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +50,18 @@ def test_a_wrong_name_in_the_environment_stops_the_import() -> None:
     answer = loaded("v5")
     assert answer.returncode != 0
     assert "ValueError: RLSCOUT_CPU=v5: no such processor variant" in answer.stderr
+
+
+def test_native_calls_take_the_names_of_their_contract() -> None:
+    contract = ast.parse((Path(native.__file__).parent / "_native.pyi").read_text())
+    calls = 0
+    for kind in (node for node in contract.body if isinstance(node, ast.ClassDef) and hasattr(native, node.name)):
+        for call in (node for node in kind.body if isinstance(node, ast.FunctionDef)):
+            signature = getattr(getattr(native, kind.name), call.name).__doc__
+            wanted = [parameter.arg for parameter in call.args.args[1:]]
+            assert re.findall(r"(\w+): ", signature.splitlines()[0])[: len(wanted)] == wanted, (
+                f"{kind.name}.{call.name}"
+            )
+            calls += 1
+    assert calls > 40
+    assert native.Engine.__doc__.startswith("The rules of one game")
