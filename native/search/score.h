@@ -59,6 +59,9 @@ class ScoreSearch {
       }
       publish(answer.bounds, shared);
     }
+    // Where positions wait for hints none may be found: see witness.
+    if (answer.move == kNoMove && answer.bounds.lower > window.lower)
+      answer.move = witness({position, answer.bounds.lower}, budget);
     return answer;
   }
 
