@@ -4,8 +4,8 @@
     load("othello6")                           ->  Book     the one shipped with the package, None where there is none
 
 The file is text: `%` begins a comment, the first of which names game and scoring; every other line is a position, a semicolon and the
-score for the side to move. Nothing in
-a book is taken on trust by the solver: it answers people, and `rlscout solve --certificate` proves any entry again.
+score for the side to move. Nothing in a book is taken on trust by the solver: it answers people, and `rlscout solve --certificate`
+proves any entry again.
 """
 
 from __future__ import annotations

@@ -81,6 +81,11 @@ def check_address(address: str, *, bind: bool = False) -> None:
         )
 
 
+def is_ipv6(address: str) -> bool:
+    """A host by name is one of IPv4: a socket that speaks both would take its IPv6 address, where a server of IPv4 does not listen."""
+    return address.startswith("tcp://[")
+
+
 def is_loopback(address: str) -> bool:
     """Whether only this machine can reach the address."""
     host = address.removeprefix("tcp://").rpartition(":")[0].strip("[]")

@@ -19,7 +19,7 @@ from typing import Any, Self, cast
 import zmq
 
 from rlscout.storage import Store, StoreError
-from rlscout.storage.keys import check_address, is_loopback, use_client_keys
+from rlscout.storage.keys import check_address, is_ipv6, is_loopback, use_client_keys
 from rlscout.storage.messages import MAGIC, MAX_FRAME, REQUESTS, BadMessage, Decoder, Failure, answer_decoder, encode
 
 FIRST_WAIT = 1.0  # seconds until the first resend, then twice as long each time
@@ -149,7 +149,7 @@ class RemoteStore:
         self._socket.tcp_keepalive_idle = self._socket.tcp_keepalive_intvl = VANISHED_SECONDS // 4
         self._socket.tcp_keepalive_cnt = 3
         self._socket.tcp_maxrt = 1000 * VANISHED_SECONDS
-        self._socket.ipv6 = True
+        self._socket.ipv6 = is_ipv6(self._address)
         if self._keys is not None:
             use_client_keys(self._socket, self._keys)
         try:

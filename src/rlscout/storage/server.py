@@ -21,7 +21,7 @@ import zmq
 from zmq.utils import z85
 
 from rlscout.storage import Store, StoreError
-from rlscout.storage.keys import allowed_clients, check_address, is_loopback, use_server_keys
+from rlscout.storage.keys import allowed_clients, check_address, is_ipv6, is_loopback, use_server_keys
 from rlscout.storage.local import LocalStore
 from rlscout.storage.messages import MAGIC, MAX_FRAME, BadMessage, Failure, Result, encode, request_decoder
 
@@ -68,7 +68,7 @@ class Server:
             self._socket = self._context.socket(zmq.ROUTER)
             self._socket.maxmsgsize = MAX_FRAME
             self._socket.rcvhwm = QUEUED
-            self._socket.ipv6 = "[" in address
+            self._socket.ipv6 = is_ipv6(address)
             if keys:
                 use_server_keys(self._socket, keys)
             self._socket.bind(address)

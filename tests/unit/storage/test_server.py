@@ -86,6 +86,15 @@ def test_ipv6(tmp_path: Path) -> None:
         assert store.ping().game == "othello6"
 
 
+def test_a_host_by_name_is_found_where_the_server_listens(tmp_path: Path) -> None:
+    """`localhost` has an IPv6 address too on most hosts."""
+    with (
+        serving(tmp_path) as server,
+        open_store(server.address.replace("127.0.0.1", "localhost"), timeout=10.0) as store,
+    ):
+        assert store.ping().game == "othello6"
+
+
 def test_garbage_is_refused_and_the_server_lives(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     header, body = encode(REQUESTS["add_games"]([make_game(1)]))
