@@ -29,11 +29,10 @@ class AtomicFile {
     in_place_ = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
     if (const auto place = std::filesystem::weakly_canonical(path_, none); !in_place_ && !none) path_ = place;
     part_ = in_place_ ? path_ : path_ + ".part";
-    if (in_place_)
-      file_ = std::fopen(part_.c_str(), "wb");
-    else
+    if (!in_place_)
       open_part();
-    if (file_ == nullptr) fail();
+    else if (file_ = std::fopen(part_.c_str(), "wb"); file_ == nullptr)
+      fail();
   }
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -79,11 +78,15 @@ class AtomicFile {
       // Who held it before may have put it into its place meanwhile.
       const bool is_there = ::fstat(descriptor, &opened) == 0 && ::stat(part_.c_str(), &there) == 0 &&
                             opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
-      if (is_there && ::ftruncate(descriptor, 0) == 0) {
-        file_ = ::fdopen(descriptor, "wb");
-        return;
+      if (!is_there) {
+        ::close(descriptor);
+        continue;
       }
+      if (::ftruncate(descriptor, 0) == 0) file_ = ::fdopen(descriptor, "wb");
+      if (file_ != nullptr) return;
+      const std::string reason = std::strerror(errno);
       ::close(descriptor);
+      refuse(reason);
     }
   }
 

@@ -9,6 +9,19 @@
 namespace rlscout::python {
 namespace {
 
+// An array that fill(vector) writes while other Python threads run.
+template <class T, class Fill>
+Out<T> filled(std::vector<std::size_t> shape, Fill&& fill) {
+  std::size_t size = 1;
+  for (const std::size_t extent : shape) size *= extent;
+  std::vector<T> values(size);
+  {
+    nb::gil_scoped_release release;
+    fill(values);
+  }
+  return to_numpy(std::move(values), std::move(shape));
+}
+
 template <class T>
 std::pair<Out<std::int32_t>, Out<T>> labels(const Engine& engine, const In<std::uint64_t>& positions,
                                             const In<std::int32_t>& patterns,
@@ -57,24 +70,14 @@ void bind_rules(nb::class_<Engine>& engine) {
           [](const Engine& e, In<std::uint64_t> positions) {
             const Words words = positions_of(e, positions);
             const std::size_t width = static_cast<std::size_t>(e.info().words);
-            std::vector<std::uint64_t> moves(words.size() / 2);
-            {
-              nb::gil_scoped_release release;
-              e.legal(words, moves);
-            }
-            return to_numpy(std::move(moves), {positions.shape(0), width});
+            return filled<std::uint64_t>({positions.shape(0), width}, [&](auto& moves) { e.legal(words, moves); });
           },
           nb::arg("positions"))
       .def(
           "phase",
           [](const Engine& e, In<std::uint64_t> positions) {
             const Words words = positions_of(e, positions);
-            std::vector<std::uint8_t> phases(positions.shape(0));
-            {
-              nb::gil_scoped_release release;
-              e.phase(words, phases);
-            }
-            return to_numpy(std::move(phases), {positions.shape(0)});
+            return filled<std::uint8_t>({positions.shape(0)}, [&](auto& phases) { e.phase(words, phases); });
           },
           nb::arg("positions"))
       .def(
@@ -82,24 +85,15 @@ void bind_rules(nb::class_<Engine>& engine) {
           [](const Engine& e, In<std::uint64_t> positions, In<std::int32_t> moves) {
             const Words words = positions_of(e, positions);
             const auto squares = one_per_position(moves, positions.shape(0), "moves");
-            std::vector<std::uint64_t> next(words.size());
-            {
-              nb::gil_scoped_release release;
-              e.play(words, squares, next);
-            }
-            return to_numpy(std::move(next), {positions.shape(0), positions.shape(1)});
+            return filled<std::uint64_t>({positions.shape(0), positions.shape(1)},
+                                         [&](auto& next) { e.play(words, squares, next); });
           },
           nb::arg("positions"), nb::arg("moves"))
       .def(
           "score",
           [](const Engine& e, In<std::uint64_t> positions) {
             const Words words = positions_of(e, positions);
-            std::vector<std::int32_t> scores(positions.shape(0));
-            {
-              nb::gil_scoped_release release;
-              e.score(words, scores);
-            }
-            return to_numpy(std::move(scores), {positions.shape(0)});
+            return filled<std::int32_t>({positions.shape(0)}, [&](auto& scores) { e.score(words, scores); });
           },
           nb::arg("positions"))
       .def(
@@ -107,12 +101,8 @@ void bind_rules(nb::class_<Engine>& engine) {
           [](const Engine& e, In<std::uint64_t> positions, In<std::uint8_t> symmetries) {
             const Words words = positions_of(e, positions);
             const auto indices = one_per_position(symmetries, positions.shape(0), "symmetries");
-            std::vector<std::uint64_t> images(words.size());
-            {
-              nb::gil_scoped_release release;
-              e.transform(words, indices, images);
-            }
-            return to_numpy(std::move(images), {positions.shape(0), positions.shape(1)});
+            return filled<std::uint64_t>({positions.shape(0), positions.shape(1)},
+                                         [&](auto& images) { e.transform(words, indices, images); });
           },
           nb::arg("positions"), nb::arg("symmetries"))
       .def(
@@ -170,12 +160,8 @@ void bind_rules(nb::class_<Engine>& engine) {
           [](const Engine& e, In<std::uint64_t> positions) {
             const Words words = positions_of(e, positions);
             const auto features = static_cast<std::size_t>(e.pattern_shape().features);
-            std::vector<std::int32_t> indices(positions.shape(0) * features);
-            {
-              nb::gil_scoped_release release;
-              e.pattern_features(words, indices);
-            }
-            return to_numpy(std::move(indices), {positions.shape(0), features});
+            return filled<std::int32_t>({positions.shape(0), features},
+                                        [&](auto& indices) { e.pattern_features(words, indices); });
           },
           nb::arg("positions"))
       .def(
