@@ -69,10 +69,10 @@ class Network:
         h = self.header
         return f"<network of {h.game}: {h.architecture.blocks} blocks of {h.architecture.channels} channels, step {h.step}>"
 
-    def check_game(self, name: str) -> None:
-        """ValueError where it plays another game than the one of that name."""
+    def check_game(self, name: str, where: str = "") -> None:
+        """ValueError where it plays another game than the one of that name; `where` it is from goes before the words."""
         if self.header.game != named_game(name).name:
-            raise ValueError(f"this network plays {self.header.game}, not {name}")
+            raise ValueError(f"{where}this network plays {self.header.game}, not {name}")
 
     def to_bytes(self) -> bytes:
         """A safetensors file whose metadata holds the header as JSON."""
@@ -92,8 +92,9 @@ def read_network(data: bytes | str | Path, game: str | None = None) -> Network:
         header = _read_header(content)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{where}: not a network file ({error})") from None
-    if game is not None and header.game != named_game(game).name:
-        raise ValueError(f"{where}: this network plays {header.game}, not {game}")
+    network = Network(header, weights)
+    if game is not None:
+        network.check_game(game, f"{where}: ")
     wanted = shapes(header)
     if set(weights) != set(wanted):
         odd = ", ".join(sorted(set(weights) ^ set(wanted))[:3])
@@ -104,7 +105,7 @@ def read_network(data: bytes | str | Path, game: str | None = None) -> Network:
             raise ValueError(f"{where}: tensor {name} is {given}, the header asks for float32{list(shape)}")
         if not np.isfinite(weights[name]).all():
             raise ValueError(f"{where}: tensor {name} holds numbers that are not finite")
-    return Network(header, weights)
+    return network
 
 
 def _read_header(content: bytes) -> Header:
